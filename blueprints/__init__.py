@@ -1,0 +1,1 @@
+"""What the Functions host calls: bindings, no logic."""

@@ -1,0 +1,36 @@
+"""/deployments: releases into environments, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from blueprints.endpoint import Endpoints
+from shared.container import Container
+from shared.http import query
+from shared.http.call import Found, Listing, Mutation, Reading
+from shared.operations.intent import Answer
+from shared.runtime.deployments.model import DeployRequest
+from shared.runtime.deployments.service import RollbackRequest
+
+READ = "runtime.deployments.read"
+WRITE = "runtime.deployments.write"
+
+
+def register(at: Endpoints, app: Callable[[], Container]) -> None:
+    @at.endpoint("POST", "/deployments", scope=WRITE, action="deployments.deploy", governed=True)
+    async def deploy_release(call: Mutation, body: DeployRequest) -> Answer:
+        return await app().deployments.deploy(call.intent, call.environment, body)
+
+    @at.endpoint("GET", "/deployments/{deploymentId}", scope=READ, action="deployments.get")
+    async def get_deployment(call: Reading) -> Found:
+        return Found(await app().deployment_reader.get(call.caller, call.params["deploymentId"]))
+
+    @at.endpoint("GET", "/deployments", scope=READ, action="deployments.list", reads=query.PAGED_IN_ENVIRONMENT)
+    async def list_deployments(call: Reading) -> Listing:
+        environment_id, limit = query.environment_page(call.query)
+        page = await app().deployment_reader.page(call.caller, environment_id, limit, call.after)
+        return Listing("deployments", page.deployments, page.after)
+
+    @at.endpoint("POST", "/deployments/{deploymentId}/rollback", scope=WRITE, action="deployments.rollback", governed=True)
+    async def roll_back_deployment(call: Mutation, body: RollbackRequest) -> Answer:
+        return await app().deployments.roll_back(call.intent, call.environment, call.params["deploymentId"], body)

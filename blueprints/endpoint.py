@@ -1,0 +1,78 @@
+"""One declaration per route: the host gets a function, the route table a row, and neither can forget what the other knows.
+
+The catch-all, the OpenAPI document and the tests read the table; a route without a scope cannot be written, one that is
+open says so. The host refuses routes that start with `runtime`, hence the version in front of every one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from shared.http import query
+from shared.http.message import Request, Response
+from shared.http.problem import problem
+from shared.http.query import Read
+from shared.http.routes import Handler, Route, RouteTable
+from shared.kernel.trace import trace_id_of
+
+Serve = Callable[[Request, df.DurableOrchestrationClient], Awaitable[Response]]
+
+
+@dataclass
+class Endpoints:
+    blueprint: df.Blueprint
+    serve: Serve
+    table: RouteTable = field(default_factory=RouteTable)
+
+    def endpoint(
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: str | tuple[str, ...] | None,
+        action: str,
+        governed: bool = False,
+        absolute: bool = False,
+        reads: Mapping[str, Read] | None = None,
+    ) -> Callable[[Handler], Handler]:
+        """Declare a route. `scope`: any of them opens it, None is open to all; `reads`: its query parameters."""
+        scopes = (scope,) if isinstance(scope, str) else scope
+
+        def declare(handler: Handler) -> Handler:
+            route = Route(method, path, scopes, governed, action, handler, absolute=absolute, query=reads or {})
+            self.table.add(route)
+            self.bind(handler.__name__, route.full_path.removeprefix("/"), [method])
+            return handler
+
+        return declare
+
+    def bind(self, name: str, template: str, methods: list[str]) -> None:
+        """Give the host a function of that name for the route."""
+
+        async def function(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+            return await self._answer(req, client)
+
+        function.__name__ = name
+        bound = self.blueprint.durable_client_input(client_name="client")(function)
+        self.blueprint.route(route=template, methods=methods, auth_level=func.AuthLevel.ANONYMOUS)(bound)
+
+    async def _answer(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        url = urlsplit(req.url)
+        headers = {name.lower(): value for name, value in req.headers.items()}
+        try:
+            pairs = query.pairs_of(url.query)
+        except Exception as error:  # a query that cannot be read is the caller's fault and gets a problem like any other
+            answer = problem(error, url.path, trace_id_of(headers.get("traceparent")))
+        else:
+            base_url = f"{url.scheme}://{url.netloc}"
+            answer = await self.serve(
+                Request(req.method.upper(), url.path, pairs, headers, req.get_body(), base_url), client
+            )
+        fields = dict(answer.headers)
+        mimetype = fields.pop("Content-Type", "application/json")
+        return func.HttpResponse(answer.body, status_code=answer.status, headers=fields, mimetype=mimetype)

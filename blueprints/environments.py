@@ -1,0 +1,31 @@
+"""/environments and what is read per environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from blueprints.endpoint import Endpoints
+from shared.container import Container
+from shared.http import query
+from shared.http.call import Found, Listing, Mutation, Reading
+from shared.operations.intent import Answer
+from shared.runtime.environments.model import ProvisionRequest
+
+READ = "runtime.environments.read"
+WRITE = "runtime.environments.write"
+
+
+def register(at: Endpoints, app: Callable[[], Container]) -> None:
+    @at.endpoint("POST", "/environments", scope=WRITE, action="environments.provision", governed=True)
+    async def provision_environment(call: Mutation, body: ProvisionRequest) -> Answer:
+        return await app().environments.provision(call.intent, body)
+
+    @at.endpoint("GET", "/environments/{environmentId}", scope=READ, action="environments.get")
+    async def get_environment(call: Reading) -> Found:
+        return Found(await app().inventory.environment(call.caller, call.params["environmentId"]))
+
+    @at.endpoint("GET", "/environments", scope=READ, action="environments.list", reads=query.PAGED)
+    async def list_environments(call: Reading) -> Listing:
+        listed, after = await app().inventory.page(call.caller, call.query.get("limit", query.DEFAULT_LIMIT), call.after)
+        items = [one.environment.document() | {"summary": one.summary.document()} for one in listed]
+        return Listing("environments", items, after)

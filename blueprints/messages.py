@@ -1,0 +1,47 @@
+"""The work queue's consumer: one message, one piece of work; the platform's own scale-out spreads them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import azure.durable_functions as df
+import azure.functions as func
+from pydantic import ValidationError
+
+from blueprints.orchestrations import starter
+from shared.container import Container
+from shared.events.work import QUEUE, Work, WorkKind
+from shared.kernel.clock import now
+from shared.runtime.drift.sweep import scan_shard
+from shared.runtime.environments.orchestrator import NUDGE
+from shared.runtime.health.sweep import check_shard
+from shared.runtime.upkeep.sweep import keep_shard
+
+log = logging.getLogger(__name__)
+
+
+def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:
+    @blueprint.service_bus_queue_trigger(arg_name="message", queue_name=QUEUE, connection="ServiceBus")
+    @blueprint.durable_client_input(client_name="client")
+    async def runtime_work(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
+        try:
+            work = Work.model_validate_json(message.get_body(), by_alias=True, by_name=False)
+        except ValidationError as unreadable:  # it will never be readable: delivering it ten times helps nobody
+            log.error("a message on %s is no work: %d faults", QUEUE, unreadable.error_count())
+            return
+        await do(work, client, app)
+
+
+async def do(work: Work, client: df.DurableOrchestrationClient, app: Callable[[], Container]) -> None:
+    container, tick = app(), work.tick or now()
+    if work.kind is WorkKind.NUDGE:
+        await client.raise_event(f"{work.operation_id}-{work.attempt}", NUDGE, "")
+        return
+    for shard in work.shards:
+        if work.kind is WorkKind.HEALTH:
+            await check_shard(container.health_sweep, shard, tick)
+        elif work.kind is WorkKind.DRIFT:
+            await scan_shard(container.drift_sweep, shard, tick)
+        else:
+            await keep_shard(container.upkeep, shard, starter(client, app))

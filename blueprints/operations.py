@@ -1,0 +1,39 @@
+"""/operations: follow what a 202 began."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from blueprints.endpoint import Endpoints
+from shared.container import Container
+from shared.http import query
+from shared.http.call import Found, Listing, Reading
+from shared.operations.model import OPEN, OperationStatus
+from shared.operations.reading import ANY_SCOPE, shown_to
+
+LOOK_AGAIN_AFTER = 2.0  # seconds
+
+
+def register(at: Endpoints, app: Callable[[], Container]) -> None:
+    @at.endpoint("GET", "/operations/{operationId}", scope=ANY_SCOPE, action="operations.get")
+    async def get_operation(call: Reading) -> Found:
+        operation = await app().operations.get(call.caller, call.params["operationId"])
+        retry_after = LOOK_AGAIN_AFTER if operation.status in OPEN else None
+        return Found(shown_to(call.caller, operation), retry_after)
+
+    @at.endpoint(
+        "GET",
+        "/operations",
+        scope=ANY_SCOPE,
+        action="operations.list",
+        reads={**query.PAGED_IN_ENVIRONMENT, "status": query.one_of(OperationStatus)},
+    )
+    async def list_operations(call: Reading) -> Listing:
+        limit, status = call.query.get("limit", query.DEFAULT_LIMIT), call.query.get("status")
+        operations = app().operations
+        if "environmentId" in call.query:
+            environment_id = call.query["environmentId"]
+            page = await operations.of_environment(call.caller, environment_id, status, limit, call.after)
+        else:
+            page = await operations.of_tenant(call.caller, status, limit, call.after)
+        return Listing("operations", page.operations, page.after)

@@ -1,0 +1,138 @@
+"""Every orchestrator and activity, by the names that `shared` gives them. Outcomes are data: see `operations.procedure`.
+
+An activity's payload is its run; what it raises becomes an outcome here and nowhere else, so that no orchestrator ever
+meets an exception of an activity.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import azure.durable_functions as df
+
+from shared.container import Container
+from shared.http.problem import problem_of
+from shared.kernel.errors import Refused, RuntimeCloudError, Superseded, Transient
+from shared.kernel.record import Record
+from shared.operations.model import Operation, OperationKind, Run
+from shared.operations.procedure import SUPERSEDED, Context, Payload, Steps, refused, transient, value
+from shared.runtime.deployments import activities as deploying
+from shared.runtime.deployments import orchestrator as deployment
+from shared.runtime.deployments import promotion, taking_back
+from shared.runtime.environments import activities as provisioning
+from shared.runtime.environments import orchestrator as environment
+from shared.runtime.scaling import activities as scaling
+from shared.runtime.scaling import orchestrator as enforcement
+
+log = logging.getLogger(__name__)
+Body = Callable[[Any, Any], Awaitable[Any]]
+
+ORCHESTRATORS: Mapping[str, Callable[[Context], Steps]] = {
+    environment.NAME: environment.provision_environment,
+    deployment.NAME: deployment.roll_out_release,
+    deployment.WAVE: deployment.roll_out_wave,
+    enforcement.NAME: enforcement.enforce_scaling,
+}
+
+STARTED_BY: Mapping[OperationKind, str] = {
+    OperationKind.PROVISION: environment.NAME,
+    OperationKind.DEPLOY: deployment.NAME,
+    OperationKind.ROLLBACK: deployment.NAME,
+    OperationKind.ENFORCE_SCALING: enforcement.NAME,
+}
+
+# name -> (the attribute of the container that holds its dependencies, its payload, its body)
+ACTIVITIES: Mapping[str, tuple[str, type[Run], Body]] = {
+    environment.CLAIM: ("provisioning", Run, provisioning.run_claim),
+    environment.START_JOB: ("provisioning", Run, provisioning.run_start_job),
+    environment.LOOK: ("provisioning", Run, provisioning.run_look),
+    environment.COMPLETE: ("provisioning", Run, provisioning.run_complete),
+    environment.FAIL: ("provisioning", provisioning.Failing, provisioning.run_fail),
+    deployment.CLAIM: ("deploying", Run, deploying.run_claim),
+    deployment.PREPARE: ("deploying", Run, deploying.run_prepare),
+    deployment.BEGIN_WAVE: ("deploying", deploying.WaveRun, deploying.run_begin_wave),
+    deployment.APPLY: ("deploying", deploying.ServiceRun, deploying.run_apply),
+    deployment.JUDGE: ("deploying", deploying.WaveRun, deploying.run_judge),
+    deployment.PROMOTE: ("deploying", Run, promotion.run_promote),
+    deployment.ALONE: ("deploying", Run, promotion.run_wait_alone),
+    deployment.COMPLETE: ("deploying", Run, promotion.run_complete),
+    deployment.PROJECT: ("deploying", Run, promotion.run_project),
+    deployment.BEGIN_ROLLBACK: ("deploying", taking_back.FailingWaveRun, taking_back.run_begin_rollback),
+    deployment.RESTORE: ("deploying", deploying.ServiceRun, taking_back.run_restore),
+    deployment.RESTORED: ("deploying", deploying.WaveRun, taking_back.run_wait_restored),
+    deployment.FINISH_ROLLBACK: ("deploying", taking_back.FailingRun, taking_back.run_finish_rollback),
+    deployment.FAIL: ("deploying", taking_back.FailingRun, taking_back.run_fail),
+    enforcement.CLAIM: ("scaling", Run, scaling.run_claim),
+    enforcement.ENFORCE: ("scaling", Run, scaling.run_enforce),
+    enforcement.COMPLETE: ("scaling", Run, scaling.run_complete),
+    enforcement.FAIL: ("scaling", scaling.FailingRun, scaling.run_fail),
+}
+
+
+async def outcome(body: Body, deps: Any, run: Run) -> Payload:
+    """Run an activity's body and say as data how it ended."""
+    try:
+        answer = await body(deps, run)
+    except Superseded:
+        return SUPERSEDED
+    except Transient as error:
+        return transient(error.dependency, error.retry_after)
+    except Refused as error:
+        return refused(error.code, error.message)
+    except RuntimeCloudError as error:
+        return refused(problem_of(error).code, problem_of(error).detail(error))
+    except Exception:  # a bug must end the operation as failed, not hang it in an orchestration that died
+        log.exception("%s failed for %s", body.__name__, run.instance_id)
+        return refused("InternalError", "the platform failed; its log has the reason")
+    return value(answer.document() if isinstance(answer, Record) else answer)
+
+
+def started(operation: Operation, container: Container) -> tuple[str, str, dict[str, Any]]:
+    """(orchestrator, instance id, input) of an operation's current attempt."""
+    pace = container.settings.pace
+    run = Run(
+        tenant_id=operation.tenant_id,
+        environment_id=operation.environment_id,
+        operation_id=operation.operation_id,
+        attempt=operation.attempt,
+        must_settle_by=operation.must_settle_by,
+        poll_seconds=pace.operation_poll,
+        retry_seconds=pace.transient_budget,
+    )
+    return STARTED_BY[operation.kind], run.instance_id, run.document()
+
+
+def starter(client: df.DurableOrchestrationClient, app: Callable[[], Container]) -> Callable[[Operation], Awaitable[None]]:
+    async def start(operation: Operation) -> None:
+        name, instance_id, payload = started(operation, app())
+        await client.start_new(name, instance_id, payload)
+
+    return start
+
+
+def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:
+    for name, procedure in ORCHESTRATORS.items():
+        _orchestrator(blueprint, name, procedure)
+    for name, (attribute, payload, body) in ACTIVITIES.items():
+        _activity(blueprint, name, app, attribute, payload, body)
+
+
+def _orchestrator(blueprint: df.Blueprint, name: str, procedure: Callable[[Context], Steps]) -> None:
+    def orchestrator(context: df.DurableOrchestrationContext) -> Any:
+        return (yield from procedure(context))
+
+    orchestrator.__name__ = name
+    blueprint.orchestration_trigger(context_name="context")(orchestrator)
+
+
+def _activity(
+    blueprint: df.Blueprint, name: str, app: Callable[[], Container], attribute: str, payload: type[Run], body: Body
+) -> None:
+    async def activity(run: Payload) -> Payload:
+        return await outcome(body, getattr(app(), attribute), payload.read(run))
+
+    activity.__name__ = name
+    activity.__annotations__ = {}  # the worker refuses parametrised types as annotations of bindings
+    blueprint.activity_trigger(input_name="run")(activity)

@@ -1,0 +1,31 @@
+"""/scaling-policies: bounds for the targets' own autoscalers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from blueprints.endpoint import Endpoints
+from shared.container import Container
+from shared.http import query
+from shared.http.call import Found, Listing, Mutation, Reading
+from shared.operations.intent import Answer
+from shared.runtime.scaling.model import ScalingRequest
+
+WRITE = "runtime.scaling.write"
+READ = (WRITE, "runtime.environments.read")
+
+
+def register(at: Endpoints, app: Callable[[], Container]) -> None:
+    @at.endpoint("POST", "/scaling-policies", scope=WRITE, action="scaling-policies.apply", governed=True)
+    async def apply_scaling_policy(call: Mutation, body: ScalingRequest) -> Answer:
+        return await app().scalings.apply(call.intent, call.environment, body)
+
+    @at.endpoint("GET", "/scaling-policies/{scalingPolicyId}", scope=READ, action="scaling-policies.get")
+    async def get_scaling_policy(call: Reading) -> Found:
+        return Found((await app().policies.get(call.caller, call.params["scalingPolicyId"])).shown())
+
+    @at.endpoint("GET", "/scaling-policies", scope=READ, action="scaling-policies.list", reads=query.PAGED_IN_ENVIRONMENT)
+    async def list_scaling_policies(call: Reading) -> Listing:
+        environment_id, limit = query.environment_page(call.query)
+        found, after = await app().policies.page(call.caller, environment_id, limit, call.after)
+        return Listing("scalingPolicies", [one.shown() for one in found], after)

@@ -1,0 +1,38 @@
+"""Timers: each only fans its sweep out as messages on the work queue, a few shards a message, and is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from shared.container import Container
+from shared.events.work import Work, WorkKind
+from shared.kernel.clock import now, text
+
+SHARDS_A_MESSAGE = 4
+
+
+async def fan_out(container: Container, kind: WorkKind, interval: float) -> None:
+    """Messages of one tick: their id is shard and tick, their life one interval, so a tick nobody took is not caught up."""
+    tick, shards = now(), list(range(container.settings.state.shards))
+    for start in range(0, len(shards), SHARDS_A_MESSAGE):
+        work = Work(kind=kind, shards=shards[start : start + SHARDS_A_MESSAGE], tick=tick)
+        lifetime = timedelta(seconds=max(interval, 1.0))
+        await container.messaging.send(work, message_id=f"{kind}-{start}-{text(tick)}", lifetime=lifetime)
+
+
+def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:
+    @blueprint.timer_trigger(schedule="%HEALTH_SCHEDULE%", arg_name="timer", run_on_startup=False)
+    async def health_sweep(timer: func.TimerRequest) -> None:
+        await fan_out(app(), WorkKind.HEALTH, app().settings.pace.health_interval)
+
+    @blueprint.timer_trigger(schedule="%DRIFT_SCHEDULE%", arg_name="timer", run_on_startup=False)
+    async def drift_sweep(timer: func.TimerRequest) -> None:
+        await fan_out(app(), WorkKind.DRIFT, app().settings.pace.drift_interval)
+
+    @blueprint.timer_trigger(schedule="%UPKEEP_SCHEDULE%", arg_name="timer", run_on_startup=False)
+    async def upkeep_sweep(timer: func.TimerRequest) -> None:
+        await fan_out(app(), WorkKind.UPKEEP, app().settings.pace.upkeep_interval)

@@ -1,0 +1,82 @@
+"""`python -m infra.provisioner --tenant T --operation op-… --attempt N`: run the engine for one attempt and exit.
+
+Exit status 0 when the outcome is on the operation row, whatever it is, or when another worker has the attempt; 1 when
+the row could not be reached, which the orchestration sees as a job that died; 2 when there is nothing to run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from infra.provisioner.engine import load
+from infra.provisioner.job import Job
+from infra.provisioner.patience import Patient
+from shared.container import Container
+from shared.events.work import Work, WorkKind
+from shared.kernel.errors import RuntimeCloudError
+from shared.kernel.ids import OperationId, environment_of
+from shared.kernel.settings import BadSettings, read
+from shared.operations.model import Run
+
+log = logging.getLogger("provisioner")
+EXECUTION = "CONTAINER_APP_JOB_EXECUTION_NAME"  # set by Container Apps in every replica of a job
+LONGEST = timedelta(hours=2)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m infra.provisioner")
+    parser.add_argument("--tenant", required=True)
+    parser.add_argument("--operation", required=True)
+    parser.add_argument("--attempt", required=True, type=int)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("azure").setLevel(logging.WARNING)
+    try:
+        container = Container(read(os.environ))
+        engine = load(os.environ.get("PROVISIONER_ENGINE", ""))
+    except (BadSettings, ValueError) as wrong:
+        print(f"the provisioner cannot run: {wrong}", file=sys.stderr)  # noqa: T201 - a command line's own output
+        return 2
+    run = Run(
+        tenant_id=arguments.tenant,
+        environment_id=environment_of(arguments.operation),
+        operation_id=OperationId(arguments.operation),
+        attempt=arguments.attempt,
+        must_settle_by=datetime.now(UTC) + LONGEST,
+    )
+
+    async def nudge(run: Run) -> None:
+        work = Work(
+            kind=WorkKind.NUDGE,
+            tenant_id=run.tenant_id,
+            environment_id=run.environment_id,
+            operation_id=run.operation_id,
+            attempt=run.attempt,
+        )
+        await container.messaging.send(work, message_id=f"nudge-{run.instance_id}")
+
+    async def work() -> None:
+        container.messaging.open()  # a sender takes a second to open: meanwhile the engine works
+        arm = Patient(container.arm, container.settings.pace.transient_budget)
+        execution = os.environ.get(EXECUTION) or f"local-{uuid.uuid4().hex}"
+        try:
+            await Job(container.runs, engine, arm, execution, nudge).work(run)
+        finally:
+            await container.close()
+
+    try:
+        asyncio.run(work())
+    except RuntimeCloudError as error:
+        log.error("%s: %r", run.operation_id, error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

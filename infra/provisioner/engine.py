@@ -1,0 +1,59 @@
+"""What an engine is: something that makes, and unmakes, an environment's resources. Loaded by the name in its setting.
+
+An engine is a module with these two coroutine functions. Both are safe to run again after a crash at any point: what
+exists is recognised and not made twice, what is gone counts as gone.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, cast
+
+from shared.kernel.record import Record
+
+Progress = Callable[[str, str, str], Awaitable[None]]  # (step, "Running" | "Succeeded", detail)
+
+
+class EnvironmentRecord(Record):
+    """What an engine is told about the environment it makes."""
+
+    tenant_id: str
+    project_id: str
+    environment_id: str
+    name: str
+    stage: str
+    region: str
+    isolation_model: str
+    compute_targets: list[str]
+    placement: dict[str, str]
+    operation_id: str
+    attempt: int
+
+
+class ResourceManager(Protocol):
+    """Azure Resource Manager as engines use it; every write waits for the operation it starts."""
+
+    async def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None: ...
+    async def put(self, resource_id: str, api_version: str, body: dict[str, Any]) -> dict[str, Any]: ...
+    async def delete(self, resource_id: str, api_version: str) -> None: ...
+    async def post(self, path: str, api_version: str, body: dict[str, Any] | None = None) -> dict[str, Any]: ...
+
+
+class Engine(Protocol):
+    async def make(self, record: Mapping[str, Any], *, arm: ResourceManager, progress: Progress) -> dict[str, str]:
+        """Make what is missing and return the outputs that targets and probes need. Raises `Transient`, `Refused`."""
+
+    async def destroy(self, record: Mapping[str, Any], *, arm: ResourceManager, progress: Progress) -> None:
+        """Unmake all of it; absent resources count as gone."""
+
+
+def load(name: str) -> Engine:
+    """The engine module of that name. Raises `ValueError`, before any work, when there is none."""
+    try:
+        module = importlib.import_module(name)
+    except ImportError as missing:
+        raise ValueError(f"PROVISIONER_ENGINE names {name!r}, which cannot be imported") from missing
+    if not (hasattr(module, "make") and hasattr(module, "destroy")):
+        raise ValueError(f"PROVISIONER_ENGINE names {name!r}, which is no engine")
+    return cast(Engine, module)

@@ -1,0 +1,103 @@
+"""One run: claim the attempt, run the engine, write the result to the operation row, nudge the orchestration.
+
+The row is the truth and the message only a nudge, so a lost message costs one poll and not the environment. Of two
+executions for one attempt the first to claim works; the other ends without an effect, as does one whose attempt was
+replaced while it worked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from infra.provisioner.engine import Engine, EnvironmentRecord, ResourceManager
+from shared.kernel.errors import Refused, Superseded, Transient
+from shared.operations.model import JobResult, Operation, OperationError, OperationKind, Run, StepStatus
+from shared.operations.runs import Runs
+from shared.runtime.environments.model import Environment
+from shared.store import keys
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    runs: Runs
+    engine: Engine
+    arm: ResourceManager
+    execution: str  # this process, as Container Apps names it
+    nudge: Callable[[Run], Awaitable[None]]
+
+    async def work(self, run: Run) -> None:
+        """Raises `Transient` when the store cannot be reached at all: the orchestration then finds the job dead."""
+        try:
+            if not await self._claimed(run):
+                log.info("%s: another execution works on attempt %d", run.operation_id, run.attempt)
+                return
+            result = await self._result(run)
+            await self.runs.change(run, lambda row: row.model_copy(update={"result": result}))
+        except Superseded:
+            log.info("%s: attempt %d was replaced", run.operation_id, run.attempt)
+            return
+        try:
+            await self.nudge(run)
+        except Transient as error:
+            log.warning("%s: no nudge, %s is away; the poll will find the result", run.operation_id, error.dependency)
+
+    async def _claimed(self, run: Run) -> bool:
+        claimed = await self.runs.change(
+            run, lambda row: row if row.worker else row.model_copy(update={"worker": self.execution})
+        )
+        return claimed.worker == self.execution
+
+    async def _result(self, run: Run) -> JobResult:
+        """The engine's outcome as data: whatever goes wrong is for the operation to tell."""
+        try:
+            return JobResult(attempt=run.attempt, outputs=await self._run_engine(run))
+        except Refused as error:
+            return self._failed(run, error.code, error.message)
+        except Transient as error:
+            return self._failed(run, "DependencyUnavailable", f"{error.dependency} could not be reached")
+        except Superseded:
+            raise
+        except Exception:  # an engine is somebody else's program: its bugs end the operation, not silently the process
+            log.exception("%s: the engine failed", run.operation_id)
+            return self._failed(run, "ProvisionerFailed", "the engine failed; the provisioner's log has the reason")
+
+    def _failed(self, run: Run, code: str, message: str) -> JobResult:
+        return JobResult(attempt=run.attempt, error=OperationError(code=code, message=message))
+
+    async def _run_engine(self, run: Run) -> dict[str, str]:
+        held = await self.runs.hold(run, keys.ENVIRONMENT)
+        environment = Environment.read(held.others[keys.ENVIRONMENT].document)
+        record = _record(environment, held.operation).document()
+
+        async def progress(step: str, status: str, detail: str) -> None:
+            await self.runs.step(run, step, StepStatus(status), detail)
+
+        if held.operation.kind is OperationKind.DECOMMISSION:
+            await self.engine.destroy(record, arm=self.arm, progress=progress)
+            return {}
+        return await self.engine.make(record, arm=self.arm, progress=progress)
+
+
+def _record(environment: Environment, operation: Operation) -> EnvironmentRecord:
+    return EnvironmentRecord(
+        **environment.model_dump(
+            mode="json",
+            include={
+                "tenant_id",
+                "project_id",
+                "environment_id",
+                "name",
+                "stage",
+                "region",
+                "isolation_model",
+                "compute_targets",
+            },
+        ),
+        placement=environment.placement.document(),
+        operation_id=operation.operation_id,
+        attempt=operation.attempt,
+    )

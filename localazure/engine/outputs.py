@@ -1,0 +1,38 @@
+"""What an environment tells the platform once it stands: addresses and ids, all of them strings, no secret."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import yaml
+
+from localazure.engine import resources as names
+from localazure.engine.resources import Answers, Environment
+
+
+def outputs_of(environment: Environment, answers: Answers) -> dict[str, str]:
+    """Outputs of a target are there only when the environment has that target."""
+    identity, vault = answers[names.IDENTITY], answers[names.VAULT]
+    outputs = {
+        "resourceGroup": environment.group,
+        "identityId": identity["id"],
+        "identityClientId": identity["properties"]["clientId"],
+        "workspaceId": answers[names.WORKSPACE]["id"],
+        "vaultUri": vault["properties"]["vaultUri"],
+    }
+    if managed := answers.get(names.MANAGED_ENVIRONMENT):
+        outputs["managedEnvironmentId"] = managed["id"]
+    if cluster := answers.get(names.CLUSTER):
+        outputs |= _cluster_outputs(environment, cluster)
+    return outputs
+
+
+def _cluster_outputs(environment: Environment, cluster: dict[str, Any]) -> dict[str, str]:
+    kubeconfig = yaml.safe_load(base64.b64decode(cluster["credential"]["kubeconfigs"][0]["value"]))
+    reached = kubeconfig["clusters"][0]["cluster"]
+    return {
+        "clusterServer": reached["server"],
+        "clusterCertificateAuthority": reached["certificate-authority-data"],
+        "clusterNamespace": f"cs-{environment.id}",
+    }

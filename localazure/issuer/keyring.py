@@ -1,0 +1,114 @@
+"""The issuer's keys and clients in one private file.
+
+Invariants: the file is readable by its owner alone and replaced by rename; the first signing key signs, the first two
+are published, so that a token signed just before a rotation still verifies; the decryption key never rotates, because
+the app holds its private half as a setting. One process rotates (the stand-ins); others read the file anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joserfc.jwk import RSAKey
+
+PUBLISHED = 2
+_RSA_BITS = 2048
+
+
+@dataclass(frozen=True)
+class Client:
+    """A registered client: its secret, the tenant it acts for, the scopes it may ask for."""
+
+    secret: str
+    tenant_id: str
+    scopes: tuple[str, ...]
+
+
+class Keyring:
+    """Signing keys (newest first), the decryption key, the clients."""
+
+    def __init__(self, path: Path, document: Mapping[str, Any]) -> None:
+        self._path = path
+        self.signing = [RSAKey.import_key(key) for key in document["signing"]]
+        self.decryption = RSAKey.import_key(document["decryption"])
+        self.clients = {
+            name: Client(entry["secret"], entry["tenantId"], tuple(entry["scopes"]))
+            for name, entry in document["clients"].items()
+        }
+
+    @classmethod
+    def open(cls, path: Path, clients: Mapping[str, Client]) -> Keyring:
+        """Read the file, or make it with fresh keys and the given clients where there is none."""
+        if not path.exists():
+            fresh = cls(path, {"signing": [_private(_draw("sig"))], "decryption": _private(_draw("enc")), "clients": {}})
+            fresh.clients = dict(clients)
+            fresh._write()
+        return cls.read(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Keyring:
+        """Raises `FileNotFoundError` where no platform was ever started on the folder."""
+        return cls(path, json.loads(path.read_text()))
+
+    @property
+    def current(self) -> RSAKey:
+        return self.signing[0]
+
+    def rotate(self) -> RSAKey:
+        """Sign with a new key from now on; the one before stays published, older ones are forgotten."""
+        self.signing = [_draw("sig"), *self.signing][:PUBLISHED]
+        self._write()
+        return self.current
+
+    def published(self) -> dict[str, Any]:
+        """The JWKS document: public halves only."""
+        return {"keys": [key.as_dict(private=False) for key in self.signing]}
+
+    def decryption_setting(self) -> str:
+        """The private JWK as the app's setting OIDC_DECRYPTION_KEY takes it."""
+        return json.dumps(_private(self.decryption))
+
+    def _write(self) -> None:
+        document = {
+            "signing": [_private(key) for key in self.signing],
+            "decryption": _private(self.decryption),
+            "clients": {
+                name: {"secret": client.secret, "tenantId": client.tenant_id, "scopes": list(client.scopes)}
+                for name, client in self.clients.items()
+            },
+        }
+        write_private(self._path, json.dumps(document))
+
+
+def keyring_path(data: Path) -> Path:
+    """Where the keyring of a data folder lies."""
+    return data / "issuer.json"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file by one that only its owner may read, at no moment readable by others."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def foreign_key(kid: str | None) -> RSAKey:
+    """A key that this issuer never publishes, under a name that it does: what a forger would sign with."""
+    return RSAKey.generate_key(_RSA_BITS, {"kid": kid} if kid else None)
+
+
+def _draw(use: str) -> RSAKey:
+    algorithm = "RS256" if use == "sig" else "RSA-OAEP"
+    return RSAKey.generate_key(_RSA_BITS, {"kid": secrets.token_hex(8), "use": use, "alg": algorithm})
+
+
+def _private(key: RSAKey) -> dict[str, Any]:
+    return dict(key.as_dict(private=True))

@@ -1,0 +1,128 @@
+"""Where a local Azure keeps what it knows: one data folder, read by every child, written by the supervisor.
+
+Ports are drawn once and kept in `ports.json`, so that a restarted child comes back where its clients look for it.
+`settings.json` is the app's environment (names from local.settings.sample.json); nothing else overrides it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+LOOPBACK = "127.0.0.1"
+
+# One name per listening socket. `tables` is where the app finds Table Storage; `azuriteTables` is Azurite itself behind it.
+PORT_NAMES = (
+    "api",
+    "azuriteBlob",
+    "azuriteQueue",
+    "azuriteTables",
+    "tables",
+    "serviceBus",
+    "control",
+    "issuer",
+    "policy",
+    "identity",
+    "proxy",
+    "keyVault",
+    "arm",
+    "kubernetes",
+    "grpc",
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths and ports of one data folder. `data` must be absolute: children run with other working directories."""
+
+    data: Path
+
+    @cached_property
+    def ports(self) -> dict[str, int]:
+        """Read once; raises `FileNotFoundError` when the supervisor has not prepared the folder."""
+        return dict(json.loads((self.data / "ports.json").read_text()))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The app's settings as the supervisor wrote them."""
+        return dict(json.loads((self.data / "settings.json").read_text()))
+
+    @property
+    def quick(self) -> bool:
+        """Whether `up --quick` was asked for: short gates, sweeps and message locks."""
+        return bool(json.loads((self.data / "options.json").read_text())["quick"])
+
+    @property
+    def state(self) -> Path:
+        """The SQLite file of the stand-ins (`localazure.shelf`)."""
+        return self.data / "services.sqlite"
+
+    @property
+    def hub(self) -> Path:
+        """The SQLite journal of the Functions host's Durable hub."""
+        return self.data / "hub.sqlite"
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "logs"
+
+    @property
+    def endpoints(self) -> Path:
+        return self.data / "endpoints.json"
+
+    @property
+    def ca(self) -> Path:
+        """The local CA's certificate; `ca_bundle` is the system's trust store plus this one."""
+        return self.data / "ca.pem"
+
+    @property
+    def ca_bundle(self) -> Path:
+        return self.data / "ca-bundle.pem"
+
+    @property
+    def certificate(self) -> Path:
+        """Leaf for every TLS stand-in: *.vault.azure.net, management.azure.com, localhost, 127.0.0.1."""
+        return self.data / "tls" / "leaf.pem"
+
+    @property
+    def certificate_key(self) -> Path:
+        return self.data / "tls" / "leaf.key"
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.data / "kubeconfig"
+
+    def url(self, name: str, scheme: str = "http") -> str:
+        return f"{scheme}://{LOOPBACK}:{self.ports[name]}"
+
+
+def draw_ports(kept: dict[str, int], api: int | None) -> dict[str, int]:
+    """The ports of `PORT_NAMES`: those kept from an earlier start, the rest drawn free. `api` (not None, not 0) wins."""
+    ports = {name: port for name, port in kept.items() if name in PORT_NAMES}
+    if api:
+        ports["api"] = api
+    held = []
+    try:
+        for name in PORT_NAMES:
+            while name not in ports:
+                held.append(probe := socket.socket())
+                probe.bind((LOOPBACK, 0))
+                port = probe.getsockname()[1]
+                if port not in ports.values():
+                    ports[name] = port
+    finally:
+        for probe in held:
+            probe.close()
+    return ports
+
+
+def write_by_rename(path: Path, document: Any) -> None:
+    """Readers see the old document or the new one, never half of either."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps(document))
+    draft.replace(path)

@@ -1,0 +1,73 @@
+"""The broker: one listening socket on loopback, the entities, one timer.
+
+Stopping ends the socket and every connection at once and keeps all state; starting again on the same port carries on. So
+does a new process on the same shelf: nothing that was accepted is lost, nothing that was completed comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from localazure.layout import LOOPBACK
+from localazure.service_bus.alarm import Alarm
+from localazure.service_bus.connection import Connection
+from localazure.service_bus.entities import Entities
+from localazure.service_bus.faults import Faults, Traffic, ignore, none
+from localazure.service_bus.journal import Journal
+from localazure.service_bus.namespace import Namespace, Node
+from localazure.shelf import Shelf
+
+
+class Broker:
+    """`lock_seconds` holds for entities that name none of their own. Port 0 draws a free one at the first start.
+
+    `faults` is asked at every request; `traffic` hears (method, entity, status) of sends, deliveries and settlements.
+    """
+
+    def __init__(
+        self,
+        shelf: Shelf | None,
+        port: int,
+        entities: Entities,
+        *,
+        lock_seconds: float = 30,
+        faults: Faults = none,
+        traffic: Traffic = ignore,
+    ) -> None:
+        self.port, self.faults, self.traffic = port, faults, traffic
+        self.connections: set[Connection] = set()
+        self._server: asyncio.Server | None = None
+        self._alarm = Alarm(lambda now: self._namespace.tick(now))
+        self._namespace = Namespace(entities, lock_seconds, Journal(shelf), self._alarm.at)
+
+    def find(self, path: str) -> Node | None:
+        """The entity of a path, whatever its case."""
+        return self._namespace.find(path)
+
+    async def start(self) -> None:
+        """Listen. Raises `OSError` when the port is taken. A second start is ignored."""
+        if self._server is not None:
+            return
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self), LOOPBACK, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._alarm.start()
+
+    async def stop(self) -> None:
+        """Refuse connections from now on and end those there are."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        self._alarm.stop()
+        server.close()
+        for connection in list(self.connections):
+            connection.abort()
+        await server.wait_closed()
+
+
+def connection_string(port: int) -> str:
+    """What the Azure SDKs take; the development flag makes them speak without TLS."""
+    return (
+        f"Endpoint=sb://localhost:{port};SharedAccessKeyName=RootManageSharedAccessKey;"
+        "SharedAccessKey=local;UseDevelopmentEmulator=true;"
+    )

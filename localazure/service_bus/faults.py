@@ -1,0 +1,38 @@
+"""How a broker is made to misbehave from outside, and how it tells what it did."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Protocol
+
+SLOW_SECONDS = 5.0
+_chance = secrets.SystemRandom()
+
+
+class Fault(Protocol):
+    """`mode` is "slow" (answers late) or "error" (answers `amqp:internal-error`); any other has no effect here."""
+
+    @property
+    def mode(self) -> str: ...
+
+    @property
+    def rate(self) -> float:
+        """The share of requests it strikes, 0 to 1."""
+
+
+Faults = Callable[[], Fault | None]
+Traffic = Callable[[str, str, int], None]
+
+
+def none() -> Fault | None:
+    return None
+
+
+def ignore(method: str, path: str, status: int) -> None:
+    """Count nothing."""
+
+
+def strikes(fault: Fault | None, mode: str) -> bool:
+    """Whether this one request meets the fault."""
+    return fault is not None and fault.mode == mode and (fault.rate >= 1 or _chance.random() < fault.rate)

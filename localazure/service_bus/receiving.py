@@ -1,0 +1,83 @@
+"""What becomes of a message that has arrived whole: an entity takes it in, or it is a request that is answered.
+
+A sender is answered after the journal has its message; a request is accepted first and answered on the reply link.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from localazure.service_bus.decoding import MALFORMED
+from localazure.service_bus.encoding import Encoded, described, uint
+from localazure.service_bus.links import Delivery, Producer, Replies
+from localazure.service_bus.management import Answer, Request, manage, take_token
+from localazure.service_bus.message import unbatched
+from localazure.service_bus.namespace import Node
+from localazure.service_bus.performatives import ACCEPTED, MAX_MESSAGE, REJECTED, Code, error
+
+if TYPE_CHECKING:
+    from localazure.service_bus.session import Session
+
+_log = logging.getLogger(__name__)
+
+
+def received(session: Session, link: Producer, delivery: Delivery) -> None:
+    if link.node is None or link.management:
+        _acknowledge(session, delivery, described(ACCEPTED, []))
+        _respond(session, link, bytes(delivery.payload))
+        return
+    state = _take_in(session, link.node, delivery)
+    session.answer(lambda: _acknowledge(session, delivery, state))
+
+
+def _acknowledge(session: Session, delivery: Delivery, state: Encoded) -> None:
+    if not delivery.settled:
+        session.send(Code.DISPOSITION, [True, uint(delivery.id), None, True, state])
+
+
+def _take_in(session: Session, node: Node, delivery: Delivery) -> Encoded:
+    """Give a message, or the messages of a batch, to an entity; the outcome to answer with."""
+    if node.intake is None:
+        raise ValueError("a producer's entity takes messages, or its link was refused")
+    if session.struck("error"):
+        return _refuse(session, node, 500, "amqp:internal-error", "The server was unable to process the request.")
+    if len(delivery.payload) > MAX_MESSAGE:
+        return _refuse(session, node, 413, "amqp:link:message-size-exceeded", f"More than {MAX_MESSAGE} bytes.")
+    try:
+        messages = unbatched(bytes(delivery.payload), delivery.message_format)
+    except MALFORMED as malformed:
+        return _refuse(session, node, 400, "amqp:decode-error", str(malformed))
+    node.intake.accept(messages)
+    for _ in messages:
+        session.traffic("SEND", node.path, 202)
+    return described(ACCEPTED, [])
+
+
+def _refuse(session: Session, node: Node, status: int, condition: str, description: str) -> Encoded:
+    session.traffic("SEND", node.path, status)
+    return described(REJECTED, [error(condition, description)])
+
+
+def _respond(session: Session, link: Producer, raw: bytes) -> None:
+    request = Request.parse(raw)
+    payload = take_token(request) if link.node is None else _managed(session, link.node, request).wire(request)
+    session.answer(lambda: _reply(session, link.path, request, payload))
+
+
+def _managed(session: Session, node: Node, request: Request) -> Answer:
+    if session.struck("error"):
+        session.traffic("MANAGE", node.path, 500)
+        return Answer(500, condition="amqp:internal-error")
+    try:
+        return manage(node, request, session.traffic)
+    except MALFORMED as malformed:
+        _log.warning("%s on %s: %r", request.operation, node.path, malformed)
+        return Answer(400, condition="com.microsoft:argument-error")
+
+
+def _reply(session: Session, path: str, request: Request, payload: bytes) -> None:
+    able = [link for link in session.links.values() if isinstance(link, Replies) and link.path == path and link.credit > 0]
+    named = [link for link in able if link.target == request.reply_to]
+    for link in (named or able)[:1]:
+        link.reply(payload)

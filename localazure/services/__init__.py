@@ -1,0 +1,1 @@
+"""All stand-ins in one asyncio process: composed, listening, failing on request."""

@@ -1,0 +1,125 @@
+"""The app's settings and the children's environment.
+
+Names come from local.settings.sample.json and from nowhere else: the values there, then the endpoints of this platform,
+then environment variables of the same names. The children's own environment is the user's without anything that could
+point an Azure client at a real subscription, a real cluster or another trust store.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from localazure.issuer import ALL_SCOPES, Client, Keyring
+from localazure.issuer.keyring import keyring_path, write_private
+from localazure.layout import LOOPBACK, Layout
+from localazure.policy import DECISION_PATH
+from localazure.service_bus import connection_string
+from localazure.supervisor.kept import IDENTITY_HEADER, SIGNING_KEY, draw_secrets, secret
+from localazure.supervisor.trouble import Trouble
+
+AUDIENCE = "api://runtime-cloud"
+SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
+PLATFORM_GROUP = "rg-runtime-cloud-platform"
+PROVISIONER_JOB = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{PLATFORM_GROUP}/providers/Microsoft.App/jobs/runtime-provisioner"
+)
+# Azurite's published development credential: it protects nothing.
+_STORAGE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+QUICK = {
+    "GATE_STABLE_SECONDS": "2",
+    "GATE_RETRY_TIMEOUT_SECONDS": "6",
+    "HEALTH_SCHEDULE": "*/2 * * * * *",
+    "DRIFT_SCHEDULE": "*/3 * * * * *",
+    "UPKEEP_SCHEDULE": "* * * * * *",
+    "HEALTH_INTERVAL_SECONDS": "2",
+    "DRIFT_INTERVAL_SECONDS": "3",
+    "UPKEEP_INTERVAL_SECONDS": "1",
+    "TRANSIENT_BUDGET_SECONDS": "20",
+    "OPERATION_POLL_SECONDS": "2",
+}
+_FORBIDDEN_PREFIXES = ("AZURE_", "IDENTITY_", "MSI_", "ARM_")
+_FORBIDDEN = {
+    "KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+}  # fmt: skip
+
+
+def tables_connection(layout: Layout) -> str:
+    """Azurite's well-known account. Blob and queue have ports of their own, which nothing serves: the app uses tables."""
+    account = "devstoreaccount1"
+    parts = {
+        "DefaultEndpointsProtocol": "http",
+        "AccountName": account,
+        "AccountKey": _STORAGE_KEY,
+        "BlobEndpoint": f"{layout.url('azuriteBlob')}/{account}",
+        "QueueEndpoint": f"{layout.url('azuriteQueue')}/{account}",
+        "TableEndpoint": f"{layout.url('azuriteTables')}/{account}",
+    }
+    return ";".join(f"{name}={value}" for name, value in parts.items()) + ";"
+
+
+def open_keyring(layout: Layout) -> Keyring:
+    """The issuer's keys; made at the first start, with one client that may ask for every public scope."""
+    client = Client(secrets.token_urlsafe(32), "connectsoft", ALL_SCOPES)
+    return Keyring.open(keyring_path(layout.data), {"runtime-client": client})
+
+
+def write_settings(layout: Layout, sample: Path, environ: Mapping[str, str], *, quick: bool) -> dict[str, str]:
+    """Write settings.json (0600) and return it. Raises `Trouble` when the sample cannot be read."""
+    names = _sample(sample)
+    draw_secrets(layout.data)
+    own = {**_own(layout), **(QUICK if quick else {})}
+    settings = {name: environ.get(name, own.get(name, value)) for name, value in names.items()}
+    write_private(layout.data / "settings.json", json.dumps(settings))
+    return settings
+
+
+def child_environment(layout: Layout, environ: Mapping[str, str]) -> dict[str, str]:
+    """What every Python child sees, so that real Azure URLs end at the stand-ins."""
+    kept = {name: value for name, value in environ.items() if not _forbidden(name)}
+    proxy = layout.url("proxy")
+    return {
+        **kept,
+        "IDENTITY_ENDPOINT": f"{layout.url('identity')}/msi/token",
+        "IDENTITY_HEADER": secret(layout.data, IDENTITY_HEADER),
+        "HTTPS_PROXY": proxy,
+        "https_proxy": proxy,
+        "NO_PROXY": f"{LOOPBACK},localhost",
+        "no_proxy": f"{LOOPBACK},localhost",
+        "SSL_CERT_FILE": str(layout.ca_bundle),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _own(layout: Layout) -> dict[str, str]:
+    return {
+        "AzureWebJobsStorage": tables_connection(layout),
+        "TABLES_CONNECTION": tables_connection(layout),
+        "ServiceBus": connection_string(layout.ports["serviceBus"]),
+        "OIDC_ISSUER": layout.url("issuer"),
+        "OIDC_AUDIENCE": AUDIENCE,
+        "OIDC_DECRYPTION_KEY": open_keyring(layout).decryption_setting(),
+        "GOVERNANCE_URL": layout.url("policy") + DECISION_PATH,
+        "PROVISIONER_JOB_ID": PROVISIONER_JOB,
+        "PROVISIONER_ENGINE": "localazure.engine",
+        "PLACEMENT_SUBSCRIPTION_ID": SUBSCRIPTION,
+        "RUNTIME_SIGNING_KEY": secret(layout.data, SIGNING_KEY),
+        "PROBE_ALLOWED_NETWORKS": "127.0.0.0/8",
+    }
+
+
+def _sample(path: Path) -> dict[str, str]:
+    try:
+        values = json.loads(path.read_text())["Values"]
+        return {str(name): str(value) for name, value in values.items()}
+    except (OSError, ValueError, KeyError, AttributeError) as failure:
+        raise Trouble(f"{path} cannot be read: {failure}") from failure
+
+
+def _forbidden(name: str) -> bool:
+    upper = name.upper()
+    return upper in _FORBIDDEN or upper.startswith(_FORBIDDEN_PREFIXES)

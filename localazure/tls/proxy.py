@@ -1,0 +1,111 @@
+"""A CONNECT proxy that knows the hosts of the stand-ins and no other: nothing leaves the machine through it.
+
+Clients use it by HTTPS_PROXY and speak TLS with the stand-in end to end; the proxy only moves bytes. A host that is not
+routed gets 403. A routed host that does not answer (its stand-in is down, or `exists` says that there is no such host)
+gets its tunnel closed at once: of all a proxy can do, that alone reaches azure-core, sync and aio, as what the client
+would see without a proxy, a failure to connect (`ServiceRequestError`); a 502 reaches aio clients as a bad answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+
+from localazure.layout import LOOPBACK
+
+_HEAD_LIMIT = 16 * 1024
+_HEAD_SECONDS = 10
+_CHUNK = 64 * 1024
+_TLS_PORT = "443"
+
+
+class ConnectProxy:
+    """`routes`: host → loopback port; `*.suffix` stands for one label, as in a certificate. Only port 443 is routed.
+
+    `exists(host)` is asked about routed hosts: a wildcard covers names that DNS would not know.
+    """
+
+    def __init__(self, port: int, routes: Mapping[str, int], exists: Callable[[str], bool] = lambda _: True) -> None:
+        self.port = port
+        self._routes = {host.lower(): target for host, target in routes.items()}
+        self._exists = exists
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    def route(self, host: str) -> int | None:
+        """The loopback port of a host; None for every other host in the world."""
+        host = host.lower()
+        exact = self._routes.get(host)
+        return exact if exact is not None else self._routes.get("*." + host.partition(".")[2])
+
+    async def start(self) -> None:
+        """Listen. Raises `OSError` when the port is taken. A second start is ignored."""
+        if self._server is None:
+            self._server = await asyncio.start_server(self._serve, LOOPBACK, self.port, limit=_HEAD_LIMIT)
+            self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Refuse connections from now on and cut the tunnels there are."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.close()
+        for writer in list(self._open):
+            writer.transport.abort()
+        await server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            async with asyncio.timeout(_HEAD_SECONDS):
+                head = await reader.readuntil(b"\r\n\r\n")
+            method, target = [*head.split(b"\r\n", 1)[0].decode("latin-1").split(" "), ""][:2]
+            await self._answer(method, target, reader, writer)
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # the client went away, or never said what it wants
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    async def _answer(self, method: str, target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, _, port = target.rpartition(":")
+        target_port = self.route(host) if method == "CONNECT" and port == _TLS_PORT else None
+        if target_port is None:
+            await _refuse(writer, method, target)
+            return
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await writer.drain()
+        if self._exists(host.lower()):
+            await self._tunnel(target_port, reader, writer)
+
+    async def _tunnel(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection(LOOPBACK, port)
+        self._open.add(there_writer)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_move(reader, there_writer))
+                both.create_task(_move(there_reader, writer))
+        finally:
+            self._open.discard(there_writer)
+            there_writer.close()
+
+
+async def _move(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """Until the source ends; then the sink learns of it. Errors end this direction only: the other ends by them too."""
+    with contextlib.suppress(OSError):
+        while chunk := await source.read(_CHUNK):
+            sink.write(chunk)
+            await sink.drain()
+    with contextlib.suppress(OSError):
+        sink.close()
+
+
+async def _refuse(writer: asyncio.StreamWriter, method: str, target: str) -> None:
+    body = f"localazure's proxy leads to its stand-ins only; refused: {method} {target}\n".encode()
+    writer.write(
+        b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+        + f"Content-Length: {len(body)}\r\n\r\n".encode()
+        + body
+    )
+    await writer.drain()

@@ -1,0 +1,54 @@
+"""One authoriser for REST, internal routes and gRPC: it takes the value of a header or of metadata and knows neither.
+
+The order is the contract's: token → tenant (equal to the body's) → scope; binding, request and governance follow where the
+environment is known. There is no mode that skips the first step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.access.caller import Caller
+from shared.access.claims import Claims
+from shared.access.tokens import MAX_TOKEN_BYTES, Tokens
+from shared.kernel.errors import InsufficientScope, InvalidToken, TenantMismatch
+
+SCHEME = "bearer"
+
+
+@dataclass(frozen=True)
+class Authoriser:
+    tokens: Tokens
+
+    async def authenticate(self, authorization: str | None, trace_id: str) -> Caller:
+        """The caller behind an `Authorization` value. Raises `InvalidToken`, or `Transient("issuer")` without keys."""
+        claims = await self.claims(authorization)
+        return Caller(claims.tenant_id, claims.subject, claims.client_id, claims.scopes, trace_id)
+
+    async def claims(self, authorization: str | None) -> Claims:
+        """As `authenticate`, with the expiry: a stream outlives the call that opened it and must not outlive its token."""
+        return await self.tokens.verify(bearer(authorization))
+
+
+def bearer(authorization: str | None) -> str:
+    """The token in `Bearer <token>`, the scheme in any case. Another scheme is as good as no token (RFC 6750 §3.1)."""
+    scheme, _, token = (authorization or "").strip(" ").partition(" ")
+    if scheme.lower() != SCHEME:
+        raise InvalidToken("no bearer token", given=False)
+    token = token.strip(" ")
+    if not token or len(token) > MAX_TOKEN_BYTES or any(mark in token for mark in " ,\t"):
+        raise InvalidToken("not one token")
+    return token
+
+
+def require_tenant(caller: Caller, tenant_id: str) -> None:
+    """Raise `TenantMismatch` unless the body names the token's own tenant."""
+    if caller.tenant_id != tenant_id:
+        raise TenantMismatch
+
+
+def require_scope(caller: Caller, accepted: Sequence[str]) -> None:
+    """Raise `InsufficientScope`, naming the first, unless the caller holds one of `accepted`, letter by letter."""
+    if caller.scopes.isdisjoint(accepted):
+        raise InsufficientScope(accepted[0])

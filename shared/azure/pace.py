@@ -1,0 +1,85 @@
+"""Staying inside Azure Resource Manager's limits: token buckets per subscription, one for reads and one for writes.
+
+ARM refills 25 reads and 10 writes a second per subscription and principal, on top of a burst ("Understand how Azure
+Resource Manager throttles requests"). Whoever would have to wait longer than `patience` is told so at once: an activity
+that sleeps holds a worker. A 429 closes the bucket for as long as its `Retry-After` says, for everybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from shared.kernel.errors import Transient
+
+
+@dataclass(frozen=True)
+class Limit:
+    rate: float  # tokens a second
+    burst: float
+
+
+READS = Limit(rate=25, burst=250)
+WRITES = Limit(rate=10, burst=200)
+PATIENCE = 5.0  # seconds
+
+
+class Bucket:
+    """Tokens may be drawn ahead of time; `draw` tells how long until the drawn one is due."""
+
+    def __init__(self, limit: Limit, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._tokens = limit.burst
+        self._at = clock()
+        self._closed_until = self._at
+
+    def draw(self) -> float:
+        """Seconds to wait before the request may go out."""
+        now = self._clock()
+        self._tokens = min(self._limit.burst, self._tokens + (now - self._at) * self._limit.rate) - 1
+        self._at = now
+        return max(0.0, -self._tokens / self._limit.rate, self._closed_until - now)
+
+    def give_back(self) -> None:
+        self._tokens += 1
+
+    def close_for(self, seconds: float) -> None:
+        self._closed_until = max(self._closed_until, self._clock() + seconds)
+
+
+class Pace:
+    """`clock` counts seconds and never goes back; `sleep` takes seconds."""
+
+    def __init__(
+        self,
+        *,
+        reads: Limit = READS,
+        writes: Limit = WRITES,
+        patience: float = PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._patience = patience
+        self._sleep = sleep
+        self._reads: dict[str, Bucket] = defaultdict(lambda: Bucket(reads, clock))
+        self._writes: dict[str, Bucket] = defaultdict(lambda: Bucket(writes, clock))
+
+    async def turn(self, subscription: str, method: str) -> None:
+        """Wait for this request's turn. Raises `Transient` when that would take longer than `patience`."""
+        bucket = self._bucket(subscription, method)
+        if (wait := bucket.draw()) > self._patience:
+            bucket.give_back()
+            raise Transient("arm", retry_after=wait)
+        if wait > 0:
+            await self._sleep(wait)
+
+    def throttled(self, subscription: str, method: str, seconds: float) -> None:
+        """ARM answered 429: nobody asks again for so long."""
+        self._bucket(subscription, method).close_for(seconds)
+
+    def _bucket(self, subscription: str, method: str) -> Bucket:
+        return (self._reads if method in ("GET", "HEAD") else self._writes)[subscription.lower()]

@@ -1,0 +1,53 @@
+"""Which environments the sweep must look at: those with an unsettled operation or an unsent event.
+
+A row is put before the commit that it announces. It is removed only if nobody has put it again since the sweep looked,
+so an environment that got new work in between stays listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.events.journal import Place
+from shared.kernel import clock
+from shared.kernel.ids import EnvironmentId
+from shared.kernel.record import Record
+from shared.store import keys
+from shared.store.port import Conflict, Delete, Put, Row, Store
+
+PAGE = 500
+
+
+class Listed(Record):
+    tenant_id: str
+    environment_id: EnvironmentId
+    project_id: str | None = None
+
+    @property
+    def place(self) -> Place:
+        return Place(self.tenant_id, self.environment_id, self.project_id)
+
+
+@dataclass(frozen=True)
+class Active:
+    store: Store
+    draw: clock.Draw
+    shards: int
+
+    async def mark(self, place: Place) -> None:
+        if place.environment_id is None:
+            return
+        listed = Listed(tenant_id=place.tenant_id, environment_id=place.environment_id, project_id=place.project_id)
+        shard = keys.active_shard(keys.shard_of(place.partition, self.shards))
+        await self.store.commit(shard, self.draw(), [Put(place.partition, listed.document())])
+
+    async def shard(self, shard: int) -> Sequence[Row]:
+        return await self.store.list(keys.active_shard(shard), "", limit=PAGE)
+
+    async def unmark(self, shard: int, row: Row) -> None:
+        """Take the environment off the list unless it was marked again since `row` was read."""
+        try:
+            await self.store.commit(keys.active_shard(shard), self.draw(), [Delete(row.key, row.version)])
+        except Conflict:
+            return

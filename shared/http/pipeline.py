@@ -1,0 +1,202 @@
+"""Every request takes one way, in one order, and this is it.
+
+    path → token → body's tenant → scope → environment and its binding → request → (in the use case) governance
+
+What is refused early says nothing about what is checked later: a foreign environment is as unknown as any, and a
+caller without the scope learns nothing of the request's faults. A mutation loads, decides and commits once; when it
+lost a race it is run again from its read, three times. Every authenticated mutating attempt leaves one log row: its own
+commit's when it changed something, else one that says how it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, get_type_hints
+from urllib.parse import urlencode
+
+from shared.access.authoriser import Authoriser, require_scope
+from shared.access.caller import Caller
+from shared.http import headers, preconditions, query
+from shared.http.body import parse
+from shared.http.call import Found, Listing, Plain, Reading
+from shared.http.cursor import Cursors
+from shared.http.message import Request, Response
+from shared.http.mutating import Mutating
+from shared.http.problem import problem
+from shared.http.routes import PREFIX, Match, Route, RouteTable
+from shared.http.validation import validate
+from shared.kernel.errors import RuntimeCloudError, TenantMismatch
+from shared.kernel.record import Record
+from shared.kernel.trace import trace_id_of
+from shared.operations.intent import Answer
+from shared.operations.model import Operation
+
+log = logging.getLogger(__name__)
+
+Start = Callable[[Operation], Awaitable[None]]
+OPERATION_RETRY_AFTER = 2.0  # seconds: what a client may wait between two looks at an operation
+
+
+@dataclass
+class Pipeline:
+    table: RouteTable
+    authoriser: Authoriser
+    mutating: Mutating
+    cursors: Cursors
+
+    async def serve(self, request: Request, start: Start) -> Response:
+        """Answer a request; never raises. `start` begins the operation behind a 202, and may fail: the sweep starts
+        what was committed and never started."""
+        trace_id = trace_id_of(request.headers.get("traceparent"))
+        head = request.method == "HEAD"
+        try:
+            match = self.table.match(request.method, request.path)
+            response = await self._matched(request, match, trace_id, start)
+            deprecation = match.route.deprecation
+            extra = deprecation.headers() if deprecation else {}
+        except Exception as error:  # the outermost place: whatever it is becomes a problem document, without its text
+            if not _expected(error):
+                log.exception("unhandled in %s, %s", request.method, trace_id)
+            preconditioned = "if-match" in request.headers
+            response, extra = problem(error, request.path, trace_id, preconditioned=preconditioned), {}
+        body = b"" if head else response.body
+        return Response(response.status, {**response.headers, **extra}, body)
+
+    async def _matched(self, request: Request, match: Match, trace_id: str, start: Start) -> Response:
+        route = match.route
+        if route.scopes is None:
+            query.read(request.query, route.query)
+            return self._rendered(request, route, await route.handler())
+        caller = await self.authoriser.authenticate(request.headers.get("authorization"), trace_id)
+        if route.method == "GET":
+            require_scope(caller, route.scopes)
+            return await self._read(request, match, caller)
+        return await self._change(request, match, caller, start)
+
+    async def _read(self, request: Request, match: Match, caller: Caller) -> Response:
+        values = query.read(request.query, match.route.query)
+        filters = {name: str(value) for name, value in values.items() if name not in ("cursor", "limit")}
+        after = ""
+        if "cursor" in values:
+            after = self.cursors.open(caller.tenant_id, match.route.action, filters, values["cursor"])
+        found = await match.route.handler(Reading(caller, match.ids(), values, after))
+        if isinstance(found, Listing):
+            found = self._paged(request, match, caller, filters, found)
+        return self._rendered(request, match.route, found)
+
+    def _paged(self, request: Request, match: Match, caller: Caller, filters: Mapping[str, str], page: Listing) -> Found:
+        document: dict[str, Any] = {**(page.members or {}), page.plural: list(page.items)}
+        if page.after is not None:
+            cursor = self.cursors.seal(caller.tenant_id, match.route.action, filters, page.after)
+            document["nextLink"] = _link(request, match, cursor)
+        return Found(document)
+
+    async def _change(self, request: Request, match: Match, caller: Caller, start: Start) -> Response:
+        route, attempt = match.route, self.mutating.attempt(caller, match)
+        try:
+            model = _body_type(route.handler)
+            document = self._permitted(request, route, caller, model)
+            await self._require_match(request, match, caller)
+            answer = await attempt.run(request, document, lambda: validate(model, document) if model else None)
+        except Exception as error:  # recorded, then answered by `serve`
+            await attempt.record(error)
+            raise
+        if answer.operation is not None:
+            await self._started(start, answer.operation)
+        return self._answered(request, answer, await self._etag(caller, answer))
+
+    async def _etag(self, caller: Caller, answer: Answer) -> str | None:
+        """Of what was created, as its GET shows it: an answer's own hash would never match there."""
+        if answer.status != 201 or answer.location is None:
+            return None
+        match = self.table.match("GET", PREFIX + answer.location)
+        found = await match.route.handler(Reading(caller, match.ids(), {}))
+        return preconditions.etag_of(_json(found.document))
+
+    def _permitted(self, request: Request, route: Route, caller: Caller, model: type[Record] | None) -> dict[str, Any]:
+        """The body, once tenant and scope are settled: who may not ask learns nothing about how it was asked."""
+        try:
+            document = parse(request, optional=model is None or _all_optional(model))
+        except RuntimeCloudError:
+            require_scope(caller, route.scopes or ())
+            raise
+        if "tenantId" in document and document["tenantId"] != caller.tenant_id:
+            raise TenantMismatch
+        require_scope(caller, route.scopes or ())
+        query.read(request.query, route.query)
+        return document
+
+    async def _started(self, start: Start, operation: Operation) -> None:
+        try:
+            await start(operation)
+        except Exception:  # committed is committed: the sweep starts it, the caller has a valid 202
+            log.exception("%s was not started; the sweep will", operation.operation_id)
+
+    async def _require_match(self, request: Request, match: Match, caller: Caller) -> None:
+        """`If-Match` names a state of the resource that the path leads to: that of its GET."""
+        if_match = request.headers.get("if-match")
+        if if_match is None:
+            return
+        path = match.route.path
+        while path and (reader := self._reader(path)) is None:
+            path = path.rpartition("/")[0]
+        etag = None
+        if path and reader is not None and "{" in path:
+            found = await reader.handler(Reading(caller, match.ids(), {}))
+            etag = preconditions.etag_of(_json(found.document)) if isinstance(found, Found) else None
+        preconditions.require_match(if_match, etag)
+
+    def _reader(self, path: str) -> Route | None:
+        return next((route for route in self.table if route.method == "GET" and route.path == path), None)
+
+    def _answered(self, request: Request, answer: Answer, etag: str | None) -> Response:
+        body = _json(answer.body)
+        fields = headers.standard() | {headers.CONTENT_TYPE: headers.JSON}
+        if answer.location is not None:
+            fields[headers.LOCATION] = f"{request.base_url}{PREFIX}{answer.location}"
+        if answer.follow is not None:
+            fields[headers.OPERATION_LOCATION] = f"{request.base_url}{PREFIX}/operations/{answer.follow}"
+            fields[headers.RETRY_AFTER] = headers.seconds(OPERATION_RETRY_AFTER)
+        if etag is not None:
+            fields[headers.ETAG] = etag
+        return Response(answer.status, fields, body)
+
+    def _rendered(self, request: Request, route: Route, found: Found | Plain) -> Response:
+        body = _json(found.document)
+        if isinstance(found, Plain):
+            return Response(found.status, headers.standard() | {headers.CONTENT_TYPE: headers.JSON}, body)
+        etag = preconditions.etag_of(body)
+        fields = headers.resource(etag)
+        if preconditions.is_not_modified(request.headers.get("if-none-match"), etag):
+            return Response(304, fields, b"")
+        if found.retry_after is not None:
+            fields[headers.RETRY_AFTER] = headers.seconds(found.retry_after)
+        return Response(200, fields | {headers.CONTENT_TYPE: headers.JSON}, body)
+
+
+def _link(request: Request, match: Match, cursor: str) -> str:
+    """The next page: this request with the other cursor."""
+    pairs = [(name, value) for name, value in request.query if name != "cursor"]
+    return f"{request.base_url}{request.path}?{urlencode([*pairs, ('cursor', cursor)])}"
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@cache
+def _body_type(handler: Any) -> type[Record] | None:
+    """The model of the parameter `body`; None for a route without one."""
+    return get_type_hints(handler).get("body")
+
+
+def _all_optional(model: type[Record]) -> bool:
+    return not any(member.is_required() for member in model.model_fields.values())
+
+
+def _expected(error: BaseException) -> bool:
+    return isinstance(error, RuntimeCloudError)

@@ -1,0 +1,185 @@
+"""Everything that differs between a laptop and Azure, from one mapping of names to texts.
+
+Start-up names *every* setting that is missing or wrong, not the first. Names are those of local.settings.sample.json,
+which a test holds against this module. Nothing else in the app reads the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class BadSettings(Exception):
+    """What is missing or wrong, one line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class IdentitySettings:
+    issuer: str
+    audience: str
+    tenant_claim: str
+    decryption_key: str | None = field(repr=False)
+    managed_identity_client_id: str | None
+
+
+@dataclass(frozen=True)
+class GovernanceSettings:
+    url: str
+    scope: str | None  # of the credential for calling it; None: it asks for none
+    receipt_lifetime: timedelta
+
+
+@dataclass(frozen=True)
+class StateSettings:
+    tables_connection: str = field(repr=False)  # a connection string, or
+    tables_endpoint: str  # an https endpoint, with the managed identity
+    service_bus: str = field(repr=False)  # likewise: a connection string, or a namespace's host name
+    signing_key: bytes = field(repr=False)
+    shards: int
+
+
+@dataclass(frozen=True)
+class PlatformSettings:
+    subscription_id: str
+    provisioner_job_id: str
+    image_registries: frozenset[str]
+    secret_vaults: frozenset[str]
+    probe_networks: str
+
+
+@dataclass(frozen=True)
+class PaceSettings:
+    """How long things take. Seconds unless said otherwise."""
+
+    gate_wait: int
+    gate_stable: int
+    gate_retry_timeout: int
+    health_interval: float
+    drift_interval: float
+    upkeep_interval: float
+    transient_budget: float
+    operation_poll: float
+
+    @property
+    def stale_after(self) -> timedelta:
+        """Health that is older than this says nothing: three sweeps were missed."""
+        return timedelta(seconds=max(10.0, 3 * self.health_interval))
+
+
+@dataclass(frozen=True)
+class Settings:
+    identity: IdentitySettings
+    governance: GovernanceSettings
+    state: StateSettings
+    platform: PlatformSettings
+    pace: PaceSettings
+
+
+@dataclass
+class _Reader:
+    """Collects every problem before anybody is told of one."""
+
+    values: Mapping[str, str]
+    problems: list[str] = field(default_factory=list)
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self.values.get(name, "").strip() or default
+        if value is None:
+            self.problems.append(f"{name} is missing")
+        return value or ""
+
+    def read(self, name: str, parse: Callable[[str], T], default: str | None = None) -> T | Any:
+        value = self.text(name, default)
+        if not value:
+            return None
+        try:
+            return parse(value)
+        except ValueError as wrong:
+            self.problems.append(f"{name} is not usable: {wrong}")
+            return None
+
+    def either(self, *names: str) -> None:
+        if not any(self.values.get(name, "").strip() for name in names):
+            self.problems.append(f"one of {', '.join(names)} is needed")
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(part.strip().rstrip("/") for part in text.split(",") if part.strip())
+
+
+def _key(text: str) -> bytes:
+    if len(text) < 32:
+        raise ValueError("it needs at least 32 characters")
+    return text.encode()
+
+
+def read(values: Mapping[str, str]) -> Settings:
+    """Raises `BadSettings` naming everything that is missing or wrong."""
+    reader = _Reader(values)
+    settings = Settings(_identity(reader), _governance(reader), _state(reader), _platform(reader), _pace(reader))
+    if reader.problems:
+        raise BadSettings(reader.problems)
+    return settings
+
+
+def _identity(reader: _Reader) -> IdentitySettings:
+    return IdentitySettings(
+        issuer=reader.text("OIDC_ISSUER"),
+        audience=reader.text("OIDC_AUDIENCE"),
+        tenant_claim=reader.text("OIDC_TENANT_CLAIM", "tenantId"),
+        decryption_key=reader.text("OIDC_DECRYPTION_KEY", "") or None,
+        managed_identity_client_id=reader.text("MANAGED_IDENTITY_CLIENT_ID", "") or None,
+    )
+
+
+def _governance(reader: _Reader) -> GovernanceSettings:
+    hours = reader.read("GOVERNANCE_RECEIPT_HOURS", float, "24")
+    return GovernanceSettings(
+        url=reader.text("GOVERNANCE_URL"),
+        scope=reader.text("GOVERNANCE_SCOPE", "") or None,
+        receipt_lifetime=timedelta(hours=hours or 0),
+    )
+
+
+def _state(reader: _Reader) -> StateSettings:
+    reader.either("TABLES_CONNECTION", "TABLES_ENDPOINT")
+    reader.either("ServiceBus", "ServiceBus__fullyQualifiedNamespace")
+    return StateSettings(
+        tables_connection=reader.text("TABLES_CONNECTION", ""),
+        tables_endpoint=reader.text("TABLES_ENDPOINT", ""),
+        service_bus=reader.text("ServiceBus", "") or reader.text("ServiceBus__fullyQualifiedNamespace", ""),
+        signing_key=reader.read("RUNTIME_SIGNING_KEY", _key),
+        shards=reader.read("SWEEP_SHARDS", int, "16"),
+    )
+
+
+def _platform(reader: _Reader) -> PlatformSettings:
+    return PlatformSettings(
+        subscription_id=reader.text("PLACEMENT_SUBSCRIPTION_ID"),
+        provisioner_job_id=reader.text("PROVISIONER_JOB_ID"),
+        image_registries=reader.read("IMAGE_REGISTRIES", _names),
+        secret_vaults=reader.read("SECRET_VAULTS", _names, "") or frozenset(),
+        probe_networks=reader.text("PROBE_ALLOWED_NETWORKS", ""),
+    )
+
+
+def _pace(reader: _Reader) -> PaceSettings:
+    return PaceSettings(
+        gate_wait=reader.read("GATE_WAIT_SECONDS", int, "0"),
+        gate_stable=reader.read("GATE_STABLE_SECONDS", int, "60"),
+        gate_retry_timeout=reader.read("GATE_RETRY_TIMEOUT_SECONDS", int, "300"),
+        health_interval=reader.read("HEALTH_INTERVAL_SECONDS", float, "30"),
+        drift_interval=reader.read("DRIFT_INTERVAL_SECONDS", float, "300"),
+        upkeep_interval=reader.read("UPKEEP_INTERVAL_SECONDS", float, "30"),
+        transient_budget=reader.read("TRANSIENT_BUDGET_SECONDS", float, "600"),
+        operation_poll=reader.read("OPERATION_POLL_SECONDS", float, "60"),
+    )

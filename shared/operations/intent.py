@@ -1,0 +1,117 @@
+"""What a mutating call brings into a use case, and what the use case gives back.
+
+The use case loads, decides and commits once; everything here belongs to that one commit: the ids it may use, the
+permit of the policy point, the row under which its answer is remembered. With an Idempotency-Key the ids are derived
+from it, so racers compute the same ones, one commit wins and the others read the winner's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.access.caller import Caller
+from shared.access.governance import Permit
+from shared.events.journal import Cause, Place, Transaction
+from shared.kernel.ids import EnvironmentId, operation_id
+from shared.kernel.record import Record
+from shared.operations.model import Operation, OperationKind
+
+
+class Remembered(Record):
+    """The answer to a key, in the transaction of the change it answers for."""
+
+    request_hash: str
+    status: int
+    body: dict[str, Any]
+    location: str | None = None
+    operation_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the caller gets, and the operation that is to be started for it."""
+
+    status: int
+    body: Mapping[str, Any]
+    location: str | None = None  # path under /v1/runtime
+    operation: Operation | None = None
+    operation_id: str | None = None  # of a remembered answer, whose operation was started long ago
+
+    @property
+    def follow(self) -> str | None:
+        """The id of the operation to follow."""
+        return self.operation.operation_id if self.operation else self.operation_id
+
+
+@dataclass(frozen=True)
+class Intent:
+    caller: Caller
+    own: str  # the 16 hex digits that ids of this call end with
+    key: str | None  # row key of the remembered answer; None without an Idempotency-Key
+    request: Mapping[str, Any]  # normalised: what was validated, not what was typed
+    request_hash: str
+    permit: Callable[
+        [EnvironmentId | None, str], Awaitable[Permit]
+    ]  # (environment, stage); asked once however often called
+
+    def transaction(
+        self, place: Place, kind: str, resource: str, summary: str, permit: Permit | None = None
+    ) -> Transaction:
+        """A change that this call makes; `permit` is the policy point's word for governed ones."""
+        decided = permit.receipt.decision_id if permit and permit.receipt else None
+        cause = Cause(self.caller.subject, self.caller.client_id, self.caller.trace_id, decision_id=decided)
+        return Transaction(place, cause, kind, resource, summary)
+
+    def operation(
+        self,
+        kind: OperationKind,
+        place: Place,
+        *,
+        resource_id: str,
+        location: str,
+        generation: int,
+        now: datetime,
+        within: timedelta,
+        permit: Permit,
+    ) -> Operation:
+        """The operation this call begins; `location` is the resource's path under /v1/runtime."""
+        if place.environment_id is None or place.project_id is None:
+            raise ValueError("an operation belongs to an environment")
+        return Operation(
+            operation_id=operation_id(place.environment_id, self.own),
+            environment_id=place.environment_id,
+            kind=kind,
+            waiting_for="a worker to start it",
+            must_settle_by=now + within,
+            requested_by=self.caller.subject,
+            request=dict(self.request),
+            decision_id=permit.receipt.decision_id if permit.receipt else None,
+            resource_location=f"/v1/runtime{location}",
+            created_at=now,
+            last_action_at=now,
+            trace_id=self.caller.trace_id,
+            tenant_id=place.tenant_id,
+            project_id=place.project_id,
+            client_id=self.caller.client_id,
+            resource_id=resource_id,
+            generation=generation,
+            receipt=permit.receipt,
+        )
+
+    def remember(self, tx: Transaction, answer: Answer) -> Answer:
+        """Add the answer to the change it answers for."""
+        if self.key is not None:
+            tx.create(
+                self.key,
+                Remembered(
+                    request_hash=self.request_hash,
+                    status=answer.status,
+                    body=dict(answer.body),
+                    location=answer.location,
+                    operation_id=answer.follow,
+                ),
+            )
+        return answer

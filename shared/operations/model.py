@@ -1,0 +1,177 @@
+"""An operation holds its environment's one slot from its commit to its outcome.
+
+The row, not the orchestration instance, decides: `start_new` silently replaces a finished instance, a hub can be lost,
+a worker can wake after an hour. So each run claims an `attempt` by a conditional write, and whoever holds an older one
+stops at its next effect.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from shared.access.governance import Receipt
+from shared.kernel.ids import EnvironmentId, OperationId
+from shared.kernel.matrix import Matrix
+from shared.kernel.record import Record
+
+
+class OperationStatus(StrEnum):
+    NOT_STARTED = "NotStarted"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+
+
+OPEN = frozenset({OperationStatus.NOT_STARTED, OperationStatus.RUNNING})
+
+
+class OperationKind(StrEnum):
+    PROVISION = "ProvisionEnvironment"
+    DECOMMISSION = "DecommissionEnvironment"
+    DEPLOY = "Deploy"
+    ROLLBACK = "RollbackDeployment"
+    ROTATE_SECRET = "RotateSecret"  # noqa: S105 - a kind of operation
+    ENFORCE_SCALING = "EnforceScaling"
+    ADOPT_DRIFT = "AdoptDrift"
+    REMEDIATE_DRIFT = "RemediateDrift"
+
+
+READ_SCOPE = {
+    OperationKind.PROVISION: "runtime.environments.read",
+    OperationKind.DECOMMISSION: "runtime.environments.read",
+    OperationKind.DEPLOY: "runtime.deployments.read",
+    OperationKind.ROLLBACK: "runtime.deployments.read",
+    OperationKind.ROTATE_SECRET: "runtime.secrets.write",
+    OperationKind.ENFORCE_SCALING: "runtime.scaling.write",
+    OperationKind.ADOPT_DRIFT: "runtime.drift.read",
+    OperationKind.REMEDIATE_DRIFT: "runtime.drift.read",
+}
+
+WRITE_SCOPE = {
+    OperationKind.PROVISION: "runtime.environments.write",
+    OperationKind.DECOMMISSION: "runtime.environments.write",
+    OperationKind.DEPLOY: "runtime.deployments.write",
+    OperationKind.ROLLBACK: "runtime.deployments.write",
+    OperationKind.ROTATE_SECRET: "runtime.secrets.write",
+    OperationKind.ENFORCE_SCALING: "runtime.scaling.write",
+    OperationKind.ADOPT_DRIFT: "runtime.deployments.write",
+    OperationKind.REMEDIATE_DRIFT: "runtime.deployments.write",
+}
+
+
+class Transition(StrEnum):
+    CLAIM = "claim"
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    CANCEL = "cancel"
+
+
+Status = OperationStatus
+TRANSITIONS: Matrix[Transition, OperationStatus] = Matrix(
+    {
+        (Transition.CLAIM, Status.NOT_STARTED): frozenset({Status.RUNNING}),
+        # The same attempt claims again when its first activity is repeated.
+        (Transition.CLAIM, Status.RUNNING): frozenset({Status.RUNNING}),
+        (Transition.SUCCEED, Status.RUNNING): frozenset({Status.SUCCEEDED}),
+        (Transition.FAIL, Status.RUNNING): frozenset({Status.FAILED}),
+        # What never got a worker ends at its deadline all the same.
+        (Transition.FAIL, Status.NOT_STARTED): frozenset({Status.FAILED}),
+        (Transition.CANCEL, Status.NOT_STARTED): frozenset({Status.CANCELED}),
+        (Transition.CANCEL, Status.RUNNING): frozenset({Status.CANCELED}),
+    }
+)
+
+
+class StepStatus(StrEnum):
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+class Step(Record):
+    name: str
+    status: StepStatus
+    started_at: datetime
+    ended_at: datetime | None = None
+    detail: str | None = None
+
+
+class OperationError(Record):
+    code: str
+    message: str
+
+
+class JobResult(Record):
+    """What the provisioner wrote for the attempt it ran: the truth, of which its message is only a nudge."""
+
+    attempt: int
+    outputs: dict[str, str] | None = None
+    error: OperationError | None = None
+
+
+class Operation(Record):
+    """The row. What is below `trace_id` is the platform's own and is never shown."""
+
+    operation_id: OperationId
+    environment_id: EnvironmentId
+    kind: OperationKind
+    status: OperationStatus = OperationStatus.NOT_STARTED
+    attempt: int = 1
+    steps: list[Step] = []
+    waiting_for: str | None = None
+    must_settle_by: datetime
+    requested_by: str
+    request: dict[str, Any]
+    decision_id: str | None = None
+    resource_location: str
+    retry_of: OperationId | None = None
+    error: OperationError | None = None
+    created_at: datetime
+    last_action_at: datetime
+    trace_id: str
+
+    tenant_id: str
+    project_id: str
+    client_id: str
+    resource_id: str
+    generation: int
+    receipt: Receipt | None = None
+    job: str | None = None  # "<how many were started>/<the provisioner's execution>"
+    worker: str | None = None  # the execution that claimed this attempt: of two, one works
+    result: JobResult | None = None
+
+    @property
+    def instance_id(self) -> str:
+        """The orchestration of this attempt: a retry never meets the history of the run it replaces."""
+        return f"{self.operation_id}-{self.attempt}"
+
+    def shown(self) -> dict[str, Any]:
+        """As the API renders it."""
+        return {name: value for name, value in self.document().items() if name not in _PRIVATE}
+
+    def outlined(self) -> dict[str, Any]:
+        """For a caller without the scope of its kind."""
+        return {name: value for name, value in self.shown().items() if name in _OUTLINE}
+
+
+_PRIVATE = {"tenantId", "projectId", "clientId", "resourceId", "generation", "receipt", "job", "worker", "result"}
+_OUTLINE = {"operationId", "kind", "status", "mustSettleBy"}
+
+
+class Run(Record):
+    """What an orchestration was started for: its input, and the payload of its activities."""
+
+    tenant_id: str
+    environment_id: EnvironmentId
+    operation_id: OperationId
+    attempt: int
+    must_settle_by: datetime
+    poll_seconds: float = 60.0
+    retry_seconds: float = 600.0  # how long a step may meet nothing but transient errors
+
+    @property
+    def instance_id(self) -> str:
+        return f"{self.operation_id}-{self.attempt}"

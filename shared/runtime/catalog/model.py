@@ -1,0 +1,64 @@
+"""An inventory row: image and version are what was last promoted or rolled back to.
+
+A change behind the platform's back shows in drift, not here. The row also keeps the wanted state of the service, which
+is what a sweep compares with and what a partial release leaves alone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from shared.kernel.record import Record
+from shared.targets.port import Workload
+
+
+class Source(StrEnum):
+    DEPLOYMENT = "deployment"
+    OBSERVATION = "observation"
+    IMPORT = "import"
+
+
+class Placed(Record):
+    """The wanted state of a service and where it runs."""
+
+    target: str
+    workload: Workload
+    configuration_id: str | None = None
+
+
+class Snapshot(Record):
+    """All that a promoted deployment left running: the one before it, overlaid with what the release changed."""
+
+    deployment_id: str
+    release_ref: str
+    content_hash: str
+    services: dict[str, Placed]
+
+
+class RuntimeService(Record):
+    service_id: str
+    target: str
+    image: str
+    version: str
+    replicas: int
+    endpoint_url: str | None = None
+    deployment_id: str
+    source: Source
+    observed_at: datetime
+    generation: int
+    placed: Placed
+
+    def shown(self) -> dict[str, Any]:
+        """As the inventory lists it; the wanted state is the platform's own."""
+        return {name: value for name, value in self.document().items() if name != "placed"}
+
+
+def version_of(image: str) -> str:
+    """The tag, else the digest. A registry may carry a port: the tag is what follows the last `:` after the last `/`."""
+    name, at, digest = image.partition("@")
+    _, colon, tag = name.rpartition("/")[2].partition(":")
+    if colon:
+        return tag
+    return digest if at else ""

@@ -1,0 +1,73 @@
+"""The inventory as rows: a projection of the stable snapshot, written after the promotion that made it stable.
+
+Idempotent and in chunks: a crash in between leaves some rows behind, and writing all of them again mends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.events.journal import Place
+from shared.kernel.clock import Clock, Draw
+from shared.runtime.catalog.model import Placed, RuntimeService, Snapshot, Source, version_of
+from shared.runtime.catalog.where import Where
+from shared.runtime.environments.model import Environment
+from shared.store import keys
+from shared.store.port import Change, Delete, Put, Store
+from shared.store.reading import read_all
+
+CHUNK = 90
+MAX_SERVICES = 500
+PREFIX = "svc-"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    store: Store
+    where: Where
+    clock: Clock
+    draw: Draw
+
+    async def snapshot(self, place: Place, deployment_id: str | None) -> Snapshot | None:
+        """What a promoted deployment left running; None without one."""
+        if deployment_id is None:
+            return None
+        row = await self.store.get(place.partition, keys.snapshot(deployment_id))
+        return Snapshot.read(row.document) if row else None
+
+    async def services(self, place: Place) -> list[RuntimeService]:
+        rows = await self.store.list(place.partition, PREFIX, limit=MAX_SERVICES)
+        return read_all(RuntimeService, place.partition, rows)
+
+    async def project(
+        self, environment: Environment, snapshot: Snapshot, generation: int, endpoints: Mapping[str, str]
+    ) -> None:
+        """Make the rows equal the snapshot. Key: the snapshot; repeating is harmless."""
+        place = Place(environment.tenant_id, environment.environment_id, environment.project_id)
+        await self.where.runs(environment, list(snapshot.services))
+        standing = await self.store.list(place.partition, PREFIX, limit=MAX_SERVICES)
+        gone = [row for row in standing if row.key.removeprefix(PREFIX) not in snapshot.services]
+        changes: list[Change] = [Delete(row.key, row.version) for row in gone]
+        for service_id, placed in snapshot.services.items():
+            row = self._row(service_id, placed, generation, endpoints.get(service_id))
+            changes.append(Put(keys.service(service_id), row.document()))
+        for start in range(0, len(changes), CHUNK):
+            await self.store.commit(place.partition, self.draw(), changes[start : start + CHUNK])
+        await self.where.left(environment, [row.key.removeprefix(PREFIX) for row in gone])
+
+    def _row(self, service_id: str, placed: Placed, generation: int, endpoint_url: str | None) -> RuntimeService:
+        workload = placed.workload
+        return RuntimeService(
+            service_id=service_id,
+            target=placed.target,
+            image=workload.image,
+            version=version_of(workload.image),
+            replicas=workload.replicas,
+            endpoint_url=endpoint_url,
+            deployment_id=workload.release,
+            source=Source.DEPLOYMENT,
+            observed_at=self.clock(),
+            generation=generation,
+            placed=placed,
+        )

@@ -1,0 +1,179 @@
+"""A deployment: the request as it was, where it stands, and everything that happened to it in order."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from shared.kernel.ids import EnvironmentId, OperationId
+from shared.kernel.record import Record
+from shared.operations.model import OperationError
+from shared.runtime.environments.model import ComputeTarget, Name, TenantId
+from shared.runtime.rollout.gate import Evidence, GatePolicy, Verdict
+from shared.targets.port import HealthProbe
+
+MAX_COMPONENTS = 200
+_IMAGE = re.compile(
+    r"(?P<registry>[a-z0-9.-]+(?::\d+)?)/(?P<name>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+
+def _image(text: str) -> str:
+    """An immutable-enough reference: a registry, and a tag that is not `latest` or a digest."""
+    found = _IMAGE.fullmatch(text)
+    if not found:
+        raise ValueError("an image is registry/name:tag or registry/name@sha256:…, in lower case")
+    if not found["digest"] and found["tag"] in (None, "latest"):
+        raise ValueError("an image needs a tag other than latest, or a digest")
+    return text
+
+
+def registry_of(image: str) -> str:
+    return image.partition("/")[0]
+
+
+def _variables(env: dict[str, str]) -> dict[str, str]:
+    if any(not _VARIABLE.fullmatch(name) for name in env):
+        raise ValueError("the name of an environment variable is letters, digits and _, not starting with a digit")
+    return env
+
+
+Image = Annotated[str, StringConstraints(max_length=512), AfterValidator(_image)]
+Variables = Annotated[
+    dict[str, Annotated[str, StringConstraints(max_length=4096)]], Field(max_length=200), AfterValidator(_variables)
+]
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
+
+
+class Strategy(StrEnum):
+    ROLLING_HEALTH_GATED = "RollingHealthGated"
+    ALL_AT_ONCE = "AllAtOnce"
+
+
+class Component(Record):
+    module_id: Name
+    image: Image
+    target: ComputeTarget
+    replicas: int | None = Field(default=None, ge=0, le=1000)
+    wave: int = Field(default=0, ge=0, le=99)
+    depends_on: list[Name] = []
+    env: Variables = {}
+    health: HealthProbe = HealthProbe()
+
+
+class GateRequest(Record):
+    """The gate as a caller states it: what is left out takes the platform's defaults."""
+
+    wait_seconds: int | None = Field(default=None, ge=0, le=3600)
+    stable_seconds: int | None = Field(default=None, ge=0, le=3600)
+    retry_timeout_seconds: int | None = Field(default=None, ge=1, le=7200)
+    failure_limit: int | None = Field(default=None, ge=0, le=1000)
+    inconclusive_limit: int | None = Field(default=None, ge=0, le=1000)
+    error_limit: int | None = Field(default=None, ge=0, le=1000)
+    on_failure: str | None = Field(default=None, pattern=r"^(Rollback|Pause)$")
+
+    def policy(self, defaults: GatePolicy) -> GatePolicy:
+        return GatePolicy.model_validate(defaults.model_dump() | self.model_dump(exclude_none=True))
+
+
+class DeployRequest(Record):
+    """POST /deployments, the seed's body and its optional parts."""
+
+    tenant_id: TenantId
+    environment_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    release_ref: Reference
+    components: list[Component] = Field(min_length=1, max_length=MAX_COMPONENTS)
+    configuration_id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    strategy: Strategy = Strategy.ROLLING_HEALTH_GATED
+    gate: GateRequest | None = None
+
+    @model_validator(mode="after")
+    def _each_module_once(self) -> DeployRequest:
+        modules = [component.module_id for component in self.components]
+        if len(set(modules)) != len(modules):
+            raise ValueError("a moduleId is named twice")
+        return self
+
+
+class DeploymentStatus(StrEnum):
+    IN_PROGRESS = "InProgress"
+    COMPLETED = "Completed"
+    ROLLED_BACK = "RolledBack"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+
+
+class Phase(StrEnum):
+    REQUESTED = "Requested"
+    PROVISIONING = "Provisioning"
+    CONFIGURING = "Configuring"
+    ROLLING_OUT = "RollingOut"
+    HEALTH_GATING = "HealthGating"
+    PROMOTING = "Promoting"
+    ROLLING_BACK = "RollingBack"
+    COMPLETED = "Completed"
+    ROLLED_BACK = "RolledBack"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+
+
+PER_WAVE = frozenset({Phase.ROLLING_OUT, Phase.HEALTH_GATING, Phase.ROLLING_BACK})
+
+
+class HistoryEntry(Record):
+    phase: Phase
+    wave: int | None = None
+    started_at: datetime
+    ended_at: datetime | None = None
+    detail: str | None = None
+
+
+class Gate(Record):
+    """A row per wave (`dep-<id>~<wave>`), shown in the wave's HealthGating entry."""
+
+    wave: int
+    policy: GatePolicy
+    verdict: Verdict | None = None
+    healthy_since: datetime | None = None
+    evidence: Evidence = Evidence()
+
+    def shown(self) -> dict[str, Any]:
+        document = self.model_dump(mode="json", by_alias=True, exclude_none=True, include={"verdict", "healthy_since"})
+        return document | {"samples": [sample.document() for sample in self.evidence.samples]}
+
+
+class Deployment(Record):
+    deployment_id: str
+    tenant_id: str
+    environment_id: EnvironmentId
+    project_id: str
+    release_ref: str
+    components: list[Component]
+    configuration_id: str | None = None
+    strategy: Strategy
+    gate: GatePolicy
+    status: DeploymentStatus = DeploymentStatus.IN_PROGRESS
+    phase: Phase = Phase.REQUESTED
+    rollout_history: list[HistoryEntry]
+    operation_id: OperationId
+    previous_deployment_id: str | None = None
+    rollback_of: str | None = None
+    rollback_to: str | None = None
+    reason: str | None = None
+    content_hash: str | None = None
+    requested_by: str
+    created_at: datetime
+    ended_at: datetime | None = None
+    error: OperationError | None = None
+    trace_id: str
+
+
+def gate_key(deployment_id: str, wave: int) -> str:
+    """Sorts right after the deployment's own row, so that one read brings both."""
+    return f"{deployment_id}~{wave:03d}"

@@ -1,0 +1,125 @@
+"""How a release is rolled out, read from top to bottom.
+
+1. Claim the attempt; a stale run ends here without an effect.
+2. Prepare: what is to run, under one hash, and what each service was before.
+3. Wave by wave, each its own sub-orchestration (replay costs grow with the square of a history): apply everything, and
+   when every apply has ended, judge the wave on evidence.
+4. Promote: the new revisions serve, alone; then the new stable snapshot, the end of deployment and operation, and the
+   free slot are one commit. The inventory follows.
+
+Whatever goes wrong once a target was touched is taken back, wave by wave in reverse, as soon as every apply has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from shared.operations.procedure import (
+    Context,
+    Payload,
+    StepFailed,
+    Steps,
+    SupersededRun,
+    settled,
+    steady,
+    steady_all,
+)
+
+NAME = "release_flow"
+WAVE = "release_wave_flow"
+CLAIM = "deploy_claim"
+PREPARE = "deploy_prepare"
+BEGIN_WAVE = "deploy_begin_wave"
+APPLY = "deploy_apply"
+JUDGE = "deploy_judge"
+PROMOTE = "deploy_promote"
+ALONE = "deploy_wait_alone"
+COMPLETE = "deploy_complete"
+PROJECT = "deploy_project"
+BEGIN_ROLLBACK = "deploy_begin_rollback"
+RESTORE = "deploy_restore"
+RESTORED = "deploy_wait_restored"
+FINISH_ROLLBACK = "deploy_finish_rollback"
+FAIL = "deploy_fail"
+
+
+def roll_out_release(context: Context) -> Steps:
+    return (yield from settled(context, _roll_out, FAIL))
+
+
+def _roll_out(context: Context, run: Payload) -> Steps:
+    if not (yield from steady(context, CLAIM, run)):
+        return "superseded"
+    plan = yield from steady(context, PREPARE, run)
+    touched: list[Payload] = []
+    try:
+        for wave in plan["waves"]:
+            touched.append(wave)
+            yield from _wave(context, run, wave)
+        yield from steady(context, PROMOTE, run)
+        yield from _until_done(context, ALONE, run)
+        yield from steady(context, COMPLETE, run)
+    except StepFailed as error:
+        return (yield from _roll_back(context, run, touched, error, reversible=plan["reversible"]))
+    yield from steady(context, PROJECT, run)
+    return "completed"
+
+
+def _wave(context: Context, run: Payload, wave: Payload) -> Steps:
+    instance = f"{run['operationId']}-{run['attempt']}-wave-{wave['wave']}"
+    outcome = yield context.call_sub_orchestrator(WAVE, {**run, **wave}, instance)
+    if "superseded" in outcome:
+        raise SupersededRun
+    if "failed" in outcome:
+        raise StepFailed(outcome["failed"], outcome["message"])
+
+
+def roll_out_wave(context: Context) -> Steps:
+    """One wave, as data: `{}` when its gate passed, else what stopped it. Its applies have all ended either way."""
+    run: Payload = context.get_input()
+    try:
+        yield from steady(context, BEGIN_WAVE, run)
+        yield from steady_all(context, APPLY, [{**run, "serviceId": service} for service in run["services"]])
+        yield from _judged(context, run)
+    except SupersededRun:
+        return {"superseded": True}
+    except StepFailed as error:
+        return {"failed": error.code, "message": error.message}
+    return {}
+
+
+def _judged(context: Context, run: Payload) -> Steps:
+    """Raises `StepFailed` unless the gate passes. An activity looks for up to a minute; the gate itself is finite."""
+    while True:
+        seen = yield from steady(context, JUDGE, run)
+        verdict = seen.get("verdict")
+        if verdict == "Passed":
+            return
+        if verdict is not None:
+            raise StepFailed(f"Gate{verdict}", seen["message"])
+
+
+def _until_done(context: Context, name: str, payload: Payload) -> Steps:
+    """Call an activity that waits for up to a minute until it says done. Raises `StepFailed` at the deadline."""
+    deadline = datetime.fromisoformat(payload["mustSettleBy"])
+    while not (yield from steady(context, name, payload, until=deadline)):
+        if context.current_utc_datetime >= deadline:
+            raise StepFailed("DeadlineExceeded", "the targets did not get ready in time")
+
+
+def _roll_back(context: Context, run: Payload, touched: Sequence[Payload], error: StepFailed, *, reversible: bool) -> Steps:
+    """Take everything back, the last wave first; then the outcome. Never a rollback of a rollback."""
+    cause: dict[str, Any] = {"error": {"code": error.code, "message": error.message}}
+    if not reversible:
+        raise error
+    deadline = datetime.fromisoformat(run["mustSettleBy"])
+    for wave in reversed(touched):
+        yield from steady(context, BEGIN_ROLLBACK, {**run, **wave, **cause}, until=deadline)
+        services = [{**run, "wave": wave["wave"], "serviceId": service} for service in wave["services"]]
+        yield from steady_all(context, RESTORE, services, until=deadline)
+        yield from _until_done(context, RESTORED, {**run, "wave": wave["wave"], "services": wave["services"]})
+    yield from steady(context, FINISH_ROLLBACK, {**run, **cause}, until=deadline)
+    yield from steady(context, PROJECT, run, until=deadline)
+    return "rolled back"

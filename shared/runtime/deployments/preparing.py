@@ -1,0 +1,114 @@
+"""From what a release names to what is to run: workloads, and what each service was before, in waves.
+
+A deployment changes only the components it names. A component that names no replicas keeps its count, a release that
+names no configuration keeps the one each service has. A rollback is planned from the snapshot it restores instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.events.journal import Place
+from shared.runtime.catalog.model import Placed, Snapshot
+from shared.runtime.catalog.rows import Catalog
+from shared.runtime.deployments.model import Component, Deployment, Strategy
+from shared.runtime.rollout.plan import Planned
+from shared.runtime.scaling.reading import Policies
+from shared.runtime.secrets.resolution import Resolver
+from shared.targets.port import Scaling, SecretReference, Workload
+
+
+@dataclass(frozen=True)
+class Preparing:
+    catalog: Catalog
+    resolver: Resolver
+    policies: Policies
+
+    async def plan(self, place: Place, deployment: Deployment) -> list[Planned]:
+        """Raises `ValidationFailed` when a configuration names a secret that is not bound."""
+        stable = await self.catalog.snapshot(place, deployment.previous_deployment_id)
+        standing = stable.services if stable else {}
+        scalings = await self.policies.scalings(place)
+        if deployment.rollback_to is not None:
+            target = await self.catalog.snapshot(place, deployment.rollback_to)
+            return await self._restoring(place, standing, target.services if target else {}, scalings)
+        return [
+            await self._component(place, deployment, component, standing.get(component.module_id), scalings)
+            for component in deployment.components
+        ]
+
+    async def _component(
+        self,
+        place: Place,
+        deployment: Deployment,
+        component: Component,
+        before: Placed | None,
+        scalings: Mapping[tuple[str, str], Scaling],
+    ) -> Planned:
+        configuration_id = deployment.configuration_id or (before.configuration_id if before else None)
+        variables: dict[str, str | SecretReference] = {}
+        if configuration_id is not None:
+            variables = await self.resolver.variables(place, configuration_id, component.module_id)
+        workload = Workload(
+            service_id=component.module_id,
+            image=component.image,
+            replicas=_replicas(component, before),
+            env={**variables, **component.env},
+            health=component.health,
+            scaling=scalings.get((component.module_id, component.target)),
+            release=deployment.deployment_id,
+        )
+        wave = 0 if deployment.strategy is Strategy.ALL_AT_ONCE else component.wave
+        placed = Placed(target=component.target, workload=workload, configuration_id=configuration_id)
+        return Planned(service_id=component.module_id, wave=wave, wanted=placed, before=before)
+
+    async def _restoring(
+        self,
+        place: Place,
+        standing: Mapping[str, Placed],
+        target: Mapping[str, Placed],
+        scalings: Mapping[tuple[str, str], Scaling],
+    ) -> list[Planned]:
+        """What differs between now and then, in one wave."""
+        planned = []
+        for service_id in sorted({*standing, *target}):
+            before, wanted = standing.get(service_id), target.get(service_id)
+            if wanted is not None:
+                wanted = await self._current(place, wanted, scalings)
+            if before != wanted:
+                planned.append(Planned(service_id=service_id, wave=0, wanted=wanted, before=before))
+        return planned
+
+    async def current(self, place: Place, placed: Placed) -> Placed:
+        """An earlier workload as it may run today: secrets at the version their binding has enabled now, and the
+        scaling policy that stands now, which a rollback leaves alone."""
+        return await self._current(place, placed, await self.policies.scalings(place))
+
+    async def _current(self, place: Place, placed: Placed, scalings: Mapping[tuple[str, str], Scaling]) -> Placed:
+        workload = placed.workload
+        env = await self.resolver.refreshed(place, workload.env)
+        scaling = scalings.get((workload.service_id, placed.target))
+        return placed.model_copy(update={"workload": workload.model_copy(update={"env": env, "scaling": scaling})})
+
+
+def _replicas(component: Component, before: Placed | None) -> int:
+    if component.replicas is not None:
+        return component.replicas
+    return before.workload.replicas if before else 1
+
+
+def overlaid(stable: Snapshot | None, deployment: Deployment, planned: list[Planned]) -> Snapshot:
+    """The new stable snapshot: the old one with what the release changed."""
+    services = dict(stable.services) if stable else {}
+    for item in planned:
+        if item.wanted is None:
+            services.pop(item.service_id, None)
+        else:
+            services[item.service_id] = item.wanted
+    return Snapshot(
+        deployment_id=deployment.deployment_id,
+        release_ref=deployment.release_ref,
+        content_hash=deployment.content_hash or "",
+        services=services,
+    )

@@ -1,0 +1,156 @@
+"""The end of a release that passed its gates: the new revisions serve, alone, and become what is stable.
+
+Traffic moves before the commit and the commit is conditional on the attempt: a crash in between repeats the move, which
+changes nothing, and then commits. The inventory is a projection and follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from shared.events.envelope import EventType
+from shared.events.journal import Place
+from shared.kernel.errors import Refused, Transient
+from shared.operations.model import OperationStatus, Run
+from shared.operations.runs import rerun
+from shared.runtime.catalog.model import Snapshot
+from shared.runtime.deployments.activities import Deps, require_permitted, save
+from shared.runtime.deployments.model import Phase
+from shared.runtime.deployments.preparing import overlaid
+from shared.runtime.deployments.service import event_payload
+from shared.runtime.deployments.transitions import Transition, advanced, ended
+from shared.runtime.environments.model import Environment
+from shared.runtime.rollout.effects import serves_alone, stamp_of
+from shared.runtime.rollout.plan import Planned
+from shared.store import keys
+from shared.targets.port import Observation
+
+AT_ONCE = 8
+WAIT_FOR = timedelta(seconds=45)
+LOOK_EVERY = 0.5  # seconds
+
+
+async def run_promote(deps: Deps, run: Run) -> None:
+    """Let every new revision serve, and what the release takes away go. Key: the workloads' revisions."""
+    await rerun(_begin, deps, run)
+    held, deployment, environment = await deps.hold(run)
+    require_permitted(held, deps.runs.clock())
+    planned = await deps.plans.all(held.place.partition, deployment.deployment_id)
+    stamp, gate = stamp_of(held.operation), asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: Planned) -> None:
+        async with gate:
+            if item.wanted is not None:
+                await deps.effects.promote(environment.site, stamp, item.wanted)
+            if item.before is not None and (item.wanted is None or item.wanted.target != item.before.target):
+                await deps.effects.remove(environment.site, stamp, item.before)
+
+    await asyncio.gather(*[one(item) for item in planned])
+
+
+async def _begin(deps: Deps, run: Run) -> None:
+    held, deployment, _ = await deps.hold(run)
+    promoting = advanced(deployment, Transition.ADVANCE, Phase.PROMOTING, deps.runs.clock())
+    if promoting is not deployment:
+        await save(deps, held, promoting, waiting_for="the new revisions to serve")
+
+
+async def run_wait_alone(deps: Deps, run: Run) -> bool:
+    """Whether each new revision serves and nothing else of its service is ready; waits up to `WAIT_FOR`."""
+    held, deployment, environment = await deps.hold(run)
+    planned = await deps.plans.all(held.place.partition, deployment.deployment_id)
+    return await wait_until_as_planned(deps, environment, [item for item in planned if item.wanted], undo=False)
+
+
+async def wait_until_as_planned(deps: Deps, environment: Environment, planned: list[Planned], *, undo: bool) -> bool:
+    """Look until every service serves alone what is wanted (`undo`: what was before, or is gone), up to `WAIT_FOR`."""
+    until = deps.runs.clock() + WAIT_FOR
+    while True:
+        seen = await observed(deps, environment, planned)
+        if all(_as_planned(item, seen, undo=undo) for item in planned):
+            return True
+        if deps.runs.clock() >= until:
+            return False
+        await deps.sleep(LOOK_EVERY)
+
+
+def _as_planned(item: Planned, seen: dict[tuple[str, str], Observation], *, undo: bool) -> bool:
+    wanted = item.before if undo else item.wanted
+    if wanted is None:
+        left = item.wanted if undo else item.before
+        return left is None or (left.target, item.service_id) not in seen
+    return serves_alone(seen.get((wanted.target, item.service_id)), wanted)
+
+
+async def observed(deps: Deps, environment: Environment, planned: list[Planned]) -> dict[tuple[str, str], Observation]:
+    """(target, service) -> what the target tells; each target is asked once. Raises `Transient`."""
+    names = sorted({placed.target for item in planned for placed in (item.wanted, item.before) if placed})
+    seen: dict[tuple[str, str], Observation] = {}
+    for name in names:
+        found = await deps.effects.targets[name].observe(environment.site)
+        seen.update({(name, service_id): observation for service_id, observation in found.items()})
+    return seen
+
+
+async def run_complete(deps: Deps, run: Run) -> None:
+    """Commit the stable pointer, the snapshot, the end of deployment and operation, the free slot and the events: one
+    transaction. Key: the operation's status."""
+    environment = await rerun(_complete, deps, run)
+    await deps.index.project(environment)
+
+
+async def _complete(deps: Deps, run: Run) -> Environment:
+    held, deployment, environment = await deps.hold(run)
+    planned = await deps.plans.all(held.place.partition, deployment.deployment_id)
+    stable = await deps.catalog.snapshot(held.place, environment.stable_deployment_id)
+    completed = ended(deployment, Phase.COMPLETED, deps.runs.clock())
+    pointed = environment.model_copy(
+        update={
+            "stable_deployment_id": deployment.deployment_id,
+            "stable_release_ref": deployment.release_ref,
+            "hold": None,  # a person deployed: that lifts it
+        }
+    )
+    tx = deps.runs.transaction(held, "deployment.completed", f"{deployment.release_ref} is stable")
+    tx.replace(held.others[keys.ENVIRONMENT], pointed)
+    tx.replace(held.others[deployment.deployment_id], completed)
+    tx.create(keys.snapshot(deployment.deployment_id), overlaid(stable, deployment, planned))
+    deps.runs.settle(tx, held, OperationStatus.SUCCEEDED)
+    tx.emit(EventType.DEPLOYMENT_COMPLETED, event_payload(completed))
+    if deployment.configuration_id is not None:
+        synced = {"configurationId": deployment.configuration_id, "deploymentId": deployment.deployment_id}
+        tx.emit(EventType.CONFIGURATION_SYNCED, {"environmentId": deployment.environment_id, **synced})
+    tx.emit(
+        EventType.INVENTORY_UPDATED, {"environmentId": deployment.environment_id, "generation": held.operation.generation}
+    )
+    await deps.runs.journal.commit(tx)
+    return pointed
+
+
+async def run_project(deps: Deps, run: Run) -> None:
+    """Bring the inventory up to the stable snapshot. Key: the snapshot. Runs after the operation ended, so it checks
+    nothing but what is stable now."""
+    partition = keys.partition_of(run.tenant_id, run.environment_id)
+    rows = await deps.runs.store.gather(partition, [keys.ENVIRONMENT, keys.SLOT])
+    environment = Environment.read(rows[keys.ENVIRONMENT].document)
+    place = Place(environment.tenant_id, environment.environment_id, environment.project_id)
+    snapshot = await deps.catalog.snapshot(place, environment.stable_deployment_id)
+    if snapshot is None:
+        return
+    generation = int(rows[keys.SLOT].document["generation"])
+    await deps.catalog.project(environment, snapshot, generation, await _endpoints(deps, environment, snapshot))
+
+
+async def _endpoints(deps: Deps, environment: Environment, snapshot: Snapshot) -> dict[str, str]:
+    """Where each service is reached, as far as its target tells; a target that is away costs the inventory no more
+    than these addresses, which the health sweep brings later."""
+    found: dict[str, str] = {}
+    for name in sorted({placed.target for placed in snapshot.services.values()}):
+        try:
+            seen = await deps.effects.targets[name].observe(environment.site)
+        except (Transient, Refused):
+            continue
+        serving = {service_id: observation.serving for service_id, observation in seen.items()}
+        found |= {key: revision.addresses[0] for key, revision in serving.items() if revision and revision.addresses}
+    return found

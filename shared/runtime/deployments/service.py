@@ -1,0 +1,217 @@
+"""What callers can ask of deployments: load, decide, commit once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pydantic import Field
+
+from shared.events.envelope import EventType
+from shared.events.journal import Journal
+from shared.kernel import ids
+from shared.kernel.clock import Clock
+from shared.kernel.errors import NoStableSnapshot, NotFound, TargetNotEnabled, ValidationFailed
+from shared.kernel.record import Record
+from shared.operations import slot
+from shared.operations.intent import Answer, Intent
+from shared.operations.model import OperationKind
+from shared.runtime.configurations.reading import Configurations
+from shared.runtime.deployments.model import (
+    Component,
+    Deployment,
+    DeployRequest,
+    HistoryEntry,
+    Phase,
+    registry_of,
+)
+from shared.runtime.deployments.transitions import TRANSITIONS, Transition
+from shared.runtime.environments.index import Index
+from shared.runtime.environments.isolation import Admitted
+from shared.runtime.rollout.gate import GatePolicy, OnFailure
+from shared.store import keys
+
+LISTED = "dep"
+SLACK = timedelta(minutes=30)  # for applies, promotion and taking it all back
+
+
+class ListedDeployment(Record):
+    deployment_id: str
+
+
+class RollbackRequest(Record):
+    """POST /deployments/{deploymentId}/rollback; `to_deployment_id` defaults to what was stable when that one began."""
+
+    reason: str | None = Field(default=None, max_length=1000)
+    to_deployment_id: str | None = Field(default=None, max_length=64)
+
+
+@dataclass(frozen=True)
+class Deployments:
+    index: Index
+    journal: Journal
+    configurations: Configurations
+    clock: Clock
+    gate: GatePolicy  # the platform's defaults
+    registries: frozenset[str]
+    targets: frozenset[str]  # those the platform can deploy to
+
+    async def deploy(self, intent: Intent, admitted: Admitted, request: DeployRequest) -> Answer:
+        """Commit the intent to roll out a release; the orchestration does the rest.
+
+        Raises `EnvironmentNotReady`, `OperationInFlight`, `TargetNotEnabled`, `ValidationFailed`, `PolicyDenied`.
+        """
+        admitted.require_provisioned()
+        admitted.slot.require_free()
+        self._require_deployable(admitted, request)
+        if request.configuration_id is not None:
+            await self.configurations.require(admitted.place, request.configuration_id, "configurationId")
+        deployment = self._requested(intent, admitted, request)
+        return await self._begin(intent, admitted, deployment, OperationKind.DEPLOY, deployment.components)
+
+    async def roll_back(self, intent: Intent, admitted: Admitted, deployment_id: str, request: RollbackRequest) -> Answer:
+        """Commit a new deployment that restores an earlier snapshot; the named one stays what it is.
+
+        Raises `NotFound`, `NoStableSnapshot`, `EnvironmentNotReady`, `OperationInFlight`, `PolicyDenied`.
+        """
+        admitted.require_provisioned()
+        admitted.slot.require_free()
+        undone = await self._stored(admitted, deployment_id)
+        to = request.to_deployment_id or undone.previous_deployment_id
+        if to is None:
+            raise NoStableSnapshot
+        if await self.journal.store.get(admitted.place.partition, keys.snapshot(to)) is None:
+            raise ValidationFailed({"toDeploymentId": ["names no deployment of this environment that was promoted"]})
+        restored = await self._stored(admitted, to)
+        deployment = self._new(
+            intent,
+            admitted,
+            release_ref=restored.release_ref,
+            components=restored.components,
+            configuration_id=restored.configuration_id,
+            strategy=undone.strategy,
+            gate=undone.gate,
+        ).model_copy(update={"rollback_of": deployment_id, "rollback_to": to, "reason": request.reason})
+        return await self._begin(intent, admitted, deployment, OperationKind.ROLLBACK, restored.components)
+
+    async def _begin(
+        self,
+        intent: Intent,
+        admitted: Admitted,
+        deployment: Deployment,
+        kind: OperationKind,
+        components: Sequence[Component],
+    ) -> Answer:
+        environment = admitted.environment
+        permit = await intent.permit(environment.environment_id, environment.stage)
+        location = f"/deployments/{deployment.deployment_id}"
+        operation = intent.operation(
+            kind,
+            admitted.place,
+            resource_id=deployment.deployment_id,
+            location=location,
+            generation=admitted.slot.generation + 1,
+            now=deployment.created_at,
+            within=_longest(deployment, components),
+            permit=permit,
+        )
+        await self.index.announce_operation(operation)
+        tx = intent.transaction(
+            admitted.place,
+            "deployment.requested",
+            deployment.deployment_id,
+            f"{deployment.release_ref} with {len(components)} components",
+            permit,
+        )
+        tx.create(deployment.deployment_id, deployment)
+        tx.create(
+            keys.listed(LISTED, deployment.created_at, deployment.deployment_id),
+            ListedDeployment(deployment_id=deployment.deployment_id),
+        )
+        slot.take(tx, admitted.rows[keys.SLOT], operation)
+        tx.emit(EventType.DEPLOYMENT_REQUESTED, event_payload(deployment))
+        answer = intent.remember(tx, Answer(202, _seed(deployment), location, operation))
+        await self.journal.commit(tx)
+        return answer
+
+    def _requested(self, intent: Intent, admitted: Admitted, request: DeployRequest) -> Deployment:
+        gate = request.gate.policy(self.gate) if request.gate else self.gate
+        if gate.on_failure is OnFailure.PAUSE:
+            raise ValidationFailed({"gate.onFailure": ["Pause is not available yet: use Rollback"]})
+        return self._new(
+            intent,
+            admitted,
+            release_ref=request.release_ref,
+            components=request.components,
+            configuration_id=request.configuration_id,
+            strategy=request.strategy,
+            gate=gate,
+        )
+
+    def _new(self, intent: Intent, admitted: Admitted, **fields: Any) -> Deployment:
+        TRANSITIONS.require(Transition.REQUEST, None, Phase.REQUESTED)
+        environment, now = admitted.environment, self.clock()
+        return Deployment(
+            **fields,
+            deployment_id=ids.inside(ids.Kind.DEPLOYMENT, environment.environment_id, intent.own),
+            tenant_id=environment.tenant_id,
+            environment_id=environment.environment_id,
+            project_id=environment.project_id,
+            rollout_history=[HistoryEntry(phase=Phase.REQUESTED, started_at=now)],
+            operation_id=ids.operation_id(environment.environment_id, intent.own),
+            previous_deployment_id=environment.stable_deployment_id,
+            requested_by=intent.caller.subject,
+            created_at=now,
+            trace_id=intent.caller.trace_id,
+        )
+
+    def _require_deployable(self, admitted: Admitted, request: DeployRequest) -> None:
+        errors: dict[str, list[str]] = {}
+        for index, component in enumerate(request.components):
+            path = f"components[{index}]"
+            if component.target not in admitted.environment.compute_targets or component.target not in self.targets:
+                raise TargetNotEnabled(component.target, f"{path}.target")
+            if registry_of(component.image) not in self.registries:
+                errors[f"{path}.image"] = ["the registry is not in the platform's allow-list"]
+            if component.depends_on:
+                errors[f"{path}.dependsOn"] = ["dependsOn is not available yet: use wave"]
+        if errors:
+            raise ValidationFailed(errors)
+
+    async def _stored(self, admitted: Admitted, deployment_id: str) -> Deployment:
+        row = await self.journal.store.get(admitted.place.partition, deployment_id)
+        if row is None:
+            raise NotFound("deployment", deployment_id)
+        return Deployment.read(row.document)
+
+
+def event_payload(deployment: Deployment) -> dict[str, Any]:
+    """What events say of a deployment."""
+    document: Mapping[str, Any] = deployment.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude_none=True,
+        include={"deployment_id", "environment_id", "release_ref", "status", "configuration_id", "rollback_of"},
+    )
+    services = [
+        {"serviceId": component.module_id, "image": component.image, "target": component.target.value}
+        for component in deployment.components
+    ]
+    return {**document, "services": services}
+
+
+def _seed(deployment: Deployment) -> dict[str, Any]:
+    """The seed's three fields; a rollback also names what it undoes."""
+    return deployment.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude_none=True,
+        include={"deployment_id", "status", "rollback_of", "trace_id"},
+    )
+
+
+def _longest(deployment: Deployment, components: Sequence[Component]) -> timedelta:
+    waves = {component.wave for component in components}
+    return SLACK + deployment.gate.longest * len(waves)

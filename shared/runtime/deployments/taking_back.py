@@ -1,0 +1,110 @@
+"""The other end of a release: taken back service by service, or failed where there is nothing to go back to.
+
+Begins only after every apply of the wave has ended. What is restored is what the release changed; secrets stay at
+their binding's current version and scaling policies as they stand. The platform then holds still until a person acts.
+"""
+
+from __future__ import annotations
+
+from shared.events.envelope import EventType
+from shared.operations.model import OperationError, OperationStatus, Run
+from shared.operations.runs import rerun
+from shared.runtime.deployments.activities import Deps, ServiceRun, WaveRun, deployment_of, save
+from shared.runtime.deployments.model import Deployment, Phase
+from shared.runtime.deployments.promotion import wait_until_as_planned
+from shared.runtime.deployments.service import event_payload
+from shared.runtime.deployments.transitions import Transition, advanced, ended
+from shared.runtime.environments.model import Environment, Hold
+from shared.runtime.rollout import plan
+from shared.runtime.rollout.effects import stamp_of
+from shared.runtime.rollout.plan import Planned
+from shared.store import keys
+
+
+class FailingRun(Run):
+    error: OperationError
+
+
+class FailingWaveRun(FailingRun):
+    wave: int
+    services: list[str] = []
+
+
+async def run_begin_rollback(deps: Deps, run: FailingWaveRun) -> None:
+    """Key: (deployment, RollingBack, wave)."""
+    await rerun(_begin, deps, run)
+
+
+async def _begin(deps: Deps, run: FailingWaveRun) -> None:
+    held, deployment, _ = await deps.hold(run)
+    detail = f"{run.error.code}: {run.error.message}"
+    back = advanced(deployment, Transition.ROLL_BACK, Phase.ROLLING_BACK, deps.runs.clock(), wave=run.wave, detail=detail)
+    if back is not deployment:
+        await save(deps, held, back, waiting_for=f"what ran before wave {run.wave} to run again")
+
+
+async def run_restore(deps: Deps, run: ServiceRun) -> None:
+    """Undo one service's change. Key: the restored workload's revision; absent counts as gone."""
+    key = plan.key(deployment_of(run), run.wave, run.service_id)
+    held = await deps.runs.hold(run, keys.ENVIRONMENT, key)
+    planned = Planned.read(held.others[key].document)
+    environment = Environment.read(held.others[keys.ENVIRONMENT].document)
+    before = await deps.preparing.current(held.place, planned.before) if planned.before else None
+    await deps.effects.restore(environment.site, stamp_of(held.operation), before, planned.wanted)
+
+
+async def run_wait_restored(deps: Deps, run: WaveRun) -> bool:
+    """Whether what was restored serves alone and what was new is gone; waits up to a minute."""
+    held, deployment, environment = await deps.hold(run)
+    planned = await deps.plans.wave(held.place.partition, deployment.deployment_id, run.wave)
+    current = [
+        item.model_copy(update={"before": await deps.preparing.current(held.place, item.before)}) if item.before else item
+        for item in planned
+    ]
+    return await wait_until_as_planned(deps, environment, current, undo=True)
+
+
+async def run_finish_rollback(deps: Deps, run: FailingRun) -> None:
+    """Commit the end: `RolledBack` and a hold, or `Failed` when nothing was stable. Key: the operation's status."""
+    environment = await rerun(_finish, deps, run)
+    await deps.index.project(environment)
+
+
+async def _finish(deps: Deps, run: FailingRun) -> Environment:
+    held, deployment, environment = await deps.hold(run)
+    if environment.stable_deployment_id is None:
+        return await _end(deps, run, Phase.FAILED, OperationError(code="NoStableSnapshot", message=run.error.message))
+    back = ended(deployment, Phase.ROLLED_BACK, deps.runs.clock(), error=run.error)
+    held_still = _on_hold(deps, environment, deployment, run.error)
+    tx = deps.runs.transaction(held, "deployment.rolled-back", f"{deployment.release_ref}: {run.error.code}")
+    tx.replace(held.others[keys.ENVIRONMENT], held_still)
+    tx.replace(held.others[deployment.deployment_id], back)
+    deps.runs.settle(tx, held, OperationStatus.FAILED, run.error)
+    payload = {**event_payload(back), "reason": run.error.code, "restored": environment.stable_deployment_id}
+    tx.emit(EventType.DEPLOYMENT_ROLLED_BACK, payload)
+    await deps.runs.journal.commit(tx)
+    return held_still
+
+
+def _on_hold(deps: Deps, environment: Environment, deployment: Deployment, error: OperationError) -> Environment:
+    hold = Hold(since=deps.runs.clock(), deployment_id=deployment.deployment_id, reason=error.code)
+    return environment.model_copy(update={"hold": hold})
+
+
+async def run_fail(deps: Deps, run: FailingRun) -> None:
+    """Commit a deployment that ended without success and without a rollback. Key: the operation's status."""
+    environment = await rerun(_end, deps, run, Phase.FAILED, run.error)
+    await deps.index.project(environment)
+
+
+async def _end(deps: Deps, run: FailingRun, phase: Phase, error: OperationError) -> Environment:
+    held, deployment, environment = await deps.hold(run)
+    touched = deployment.phase not in (Phase.REQUESTED, Phase.PROVISIONING, Phase.CONFIGURING)
+    stable = environment.stable_deployment_id is not None
+    after = _on_hold(deps, environment, deployment, error) if touched and stable else environment
+    tx = deps.runs.transaction(held, "deployment.failed", f"{deployment.release_ref}: {error.code}")
+    tx.replace(held.others[keys.ENVIRONMENT], after)
+    tx.replace(held.others[deployment.deployment_id], ended(deployment, phase, deps.runs.clock(), error=error))
+    deps.runs.settle(tx, held, OperationStatus.FAILED, error)
+    await deps.runs.journal.commit(tx)
+    return after

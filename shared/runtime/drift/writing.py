@@ -1,0 +1,103 @@
+"""A scan's outcome on its way into the environment's partition, for as long as the ground it stands on holds.
+
+Every commit is conditional on the slot row as it was read before anything else: an operation that began, or began and
+ended, meanwhile voids the scan and nothing of it is written. More findings than one transaction takes go in several, each
+with that condition; the scan's own row comes with the last, so that a scan cut short is none and its tick may come again.
+A person's decision on a finding meanwhile voids the scan just so: the next one starts from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.events.envelope import EventType
+from shared.events.journal import Cause, Journal, Transaction
+from shared.kernel.ids import EnvironmentId
+from shared.kernel.trace import trace_id_of
+from shared.operations.slot import Slot
+from shared.runtime.catalog.model import Placed
+from shared.runtime.drift.ledger import Posting
+from shared.runtime.drift.model import Finding, Scan
+from shared.runtime.environments.isolation import Admitted
+from shared.store import keys
+from shared.store.port import Conflict, Row
+from shared.targets.port import Scaling
+
+FINDINGS = 40  # in one transaction: with an event each, their outbox rows and the rest, 84 of the table's 100 changes
+ACTOR = "drift-sweep"
+CLIENT = "runtime-cloud"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a scan stands on, as it was read before it looked at any target."""
+
+    admitted: Admitted
+    wanted: Mapping[str, Placed]
+    policies: Mapping[tuple[str, str], Scaling]
+    rows: Mapping[str, Row]  # of findings, by id
+    findings: Mapping[str, Finding]  # those that can be read, by id
+
+    @property
+    def environment_id(self) -> EnvironmentId:
+        return self.admitted.environment.environment_id
+
+    def may_write(self, finding: Finding) -> bool:
+        """A finding whose row cannot be read is left to whoever looks after the alert; the others go on."""
+        return finding.finding_id in self.findings or finding.finding_id not in self.rows
+
+
+@dataclass(frozen=True)
+class Writing:
+    journal: Journal
+    ground: Ground
+
+    async def write(self, postings: Sequence[Posting], scan: Scan) -> None:
+        """Write all of it. Raises `Conflict`, which names the row that changed, when the scan is void.
+
+        Findings with another status go first: those commits have a log row, the rest has none.
+        """
+        cause = Cause(ACTOR, CLIENT, trace_id_of(None))
+        rest = sorted(postings, key=lambda posting: not posting.moved)
+        slot = self.ground.admitted.rows[keys.SLOT]
+        while len(rest) > FINDINGS:
+            await self._commit(cause, slot, rest[:FINDINGS])
+            rest, slot = rest[FINDINGS:], await self._same_slot()
+        await self._commit(cause, slot, rest, scan)
+
+    async def _commit(self, cause: Cause, slot: Row, postings: Sequence[Posting], scan: Scan | None = None) -> None:
+        admitted = self.ground.admitted
+        kind = "drift.detected" if any(posting.announced for posting in postings) else "drift.resolved"
+        tx = Transaction(admitted.place, cause, kind, self.ground.environment_id, _told(postings))
+        tx.replace(slot, admitted.slot)
+        for posting in postings:
+            finding = posting.finding
+            tx.write(self.ground.rows.get(finding.finding_id), finding.finding_id, finding)
+            if posting.announced:
+                tx.emit(EventType.DRIFT_DETECTED, finding.document(), module_id=finding.service_id)
+        if scan is not None:
+            tx.write(admitted.rows.get(keys.SCAN), keys.SCAN, scan)
+        if any(posting.moved for posting in postings):
+            await self.journal.commit(tx)
+        else:  # nothing happened that a timeline should tell every few minutes
+            await self.journal.store.commit(admitted.place.partition, self.journal.draw(), tx.changes)
+
+    async def _same_slot(self) -> Row:
+        """The slot after our own write of it: still free, and no operation since."""
+        row = await self.journal.store.get(self.ground.admitted.place.partition, keys.SLOT)
+        if row is None or Slot.read(row.document) != self.ground.admitted.slot:
+            raise Conflict(keys.SLOT)
+        return row
+
+
+def _told(postings: Sequence[Posting]) -> str:
+    """The timeline's sentence."""
+    moved = [posting for posting in postings if posting.moved]
+    if len(moved) == 1:
+        finding = moved[0].finding
+        subject = finding.service_id or finding.environment_id
+        word = f"wanted {finding.desired}, found {finding.actual}" if moved[0].announced else "is as wanted again"
+        return f"{subject}, {finding.kind}: {word}"
+    found = sum(posting.announced for posting in moved)
+    return f"{found} differences found, {len(moved) - found} gone"

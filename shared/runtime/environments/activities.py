@@ -1,0 +1,149 @@
+"""The effects that provisioning is made of: pure bodies, dependencies given per invocation, each safe to run twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shared.access.binding import BindingStatus, TenantBinding
+from shared.events.envelope import EventType
+from shared.kernel.record import Record
+from shared.operations.model import JobResult, Operation, OperationError, OperationStatus, Run
+from shared.operations.runs import Held, Runs, rerun
+from shared.runtime.environments.index import Index
+from shared.runtime.environments.model import Environment, EnvironmentStatus
+from shared.runtime.environments.transitions import TRANSITIONS, Transition
+from shared.store import keys
+
+JOB_STARTS = 4  # the first and three more: what kills a job that often is not bad luck
+
+
+class Job(Protocol):
+    """The provisioner as a Container Apps Job: runs once per start, reports on the operation row, exits."""
+
+    async def start(self, tenant_id: str, operation_id: str, attempt: int) -> str:
+        """Start an execution and return its name. Raises `Transient`, `Refused`."""
+
+    async def alive(self, execution: str) -> bool:
+        """Whether the execution may still write. Raises `Transient` when that cannot be told: unknown is not dead."""
+
+
+@dataclass(frozen=True)
+class Deps:
+    runs: Runs
+    index: Index
+    job: Job
+
+
+class Failing(Run):
+    error: OperationError
+
+
+class Seen(Record):
+    done: bool
+    error: OperationError | None = None
+
+
+async def run_claim(deps: Deps, run: Run) -> bool:
+    """Key: (operation, attempt)."""
+    return await deps.runs.claim(run, "the provisioner job to start")
+
+
+async def run_start_job(deps: Deps, run: Run) -> None:
+    """Key: (operation, attempt): an execution named on the row means that one was started.
+
+    A crash between the start and the write starts a second one; the provisioner claims the attempt on the row, so only
+    one of the two works and the other ends quietly.
+    """
+    held = await deps.runs.hold(run)
+    count, _, execution = (held.operation.job or "0/").partition("/")
+    if not execution:
+        await _start(deps, run, max(int(count), 1))
+
+
+async def _start(deps: Deps, run: Run, count: int) -> None:
+    """The claim of an earlier execution is lifted before the new one starts, or it would find it and leave."""
+    waiting = "the provisioner to report"
+    await deps.runs.change(run, lambda row: row.model_copy(update={"job": f"{count}/", "worker": None}))
+    execution = await deps.job.start(run.tenant_id, run.operation_id, run.attempt)
+    await deps.runs.change(run, lambda row: row.model_copy(update={"job": f"{count}/{execution}", "waiting_for": waiting}))
+
+
+async def run_look(deps: Deps, run: Run) -> dict[str, Any]:
+    """What the operation row says. A job that is dead without a result is started again."""
+    held = await deps.runs.hold(run)
+    result = _result_of(held.operation, run)
+    if result is None:
+        return (await _look_at_job(deps, run, held.operation)).document()
+    return Seen(done=result.error is None, error=result.error).document()
+
+
+def _result_of(operation: Operation, run: Run) -> JobResult | None:
+    result = operation.result
+    return result if result is not None and result.attempt == run.attempt else None
+
+
+async def _look_at_job(deps: Deps, run: Run, operation: Operation) -> Seen:
+    count, _, execution = (operation.job or "0/").partition("/")
+    if execution and await deps.job.alive(execution):
+        return Seen(done=False)
+    # Its last write may have come between our read and the look at the job: read once more before it counts as dead.
+    again = await deps.runs.hold(run)
+    if _result_of(again.operation, run) is not None:
+        return Seen(done=False)
+    if int(count) >= JOB_STARTS:
+        return Seen(done=False, error=OperationError(code="ProvisionerFailed", message=f"it ended {count} times unheard"))
+    await _start(deps, run, int(count) + 1)
+    return Seen(done=False)
+
+
+async def run_complete(deps: Deps, run: Run) -> None:
+    """Commit the environment as Provisioned, its binding as Active and the operation as Succeeded: one transaction.
+
+    Key: the operation's status; a repeated call finds it ended and is told `Superseded`.
+    """
+    environment = await rerun(_complete, deps, run)
+    await deps.index.project(environment)
+
+
+async def _complete(deps: Deps, run: Run) -> Environment:
+    held = await deps.runs.hold(run, keys.ENVIRONMENT, keys.BINDING)
+    result = held.operation.result
+    if result is None or result.outputs is None:
+        raise LookupError("completed without a result")
+    environment = Environment.read(held.others[keys.ENVIRONMENT].document)
+    TRANSITIONS.require(Transition.COMPLETE, environment.status, EnvironmentStatus.PROVISIONED)
+    provisioned = environment.model_copy(update={"status": EnvironmentStatus.PROVISIONED, "outputs": result.outputs})
+    tx = deps.runs.transaction(held, "environment.provisioned", f"{environment.name} is provisioned")
+    tx.replace(held.others[keys.ENVIRONMENT], provisioned)
+    binding = TenantBinding.read(held.others[keys.BINDING].document)
+    active = {"status": BindingStatus.ACTIVE, "changed_at": deps.runs.clock(), "changed_by": "provisioning"}
+    tx.replace(held.others[keys.BINDING], binding.model_copy(update=active))
+    deps.runs.settle(tx, held, OperationStatus.SUCCEEDED)
+    tx.emit(EventType.ENVIRONMENT_PROVISIONED, _payload(provisioned))
+    await deps.runs.journal.commit(tx)
+    return provisioned
+
+
+def _payload(environment: Environment) -> dict[str, Any]:
+    shown = {"environment_id", "name", "stage", "region", "isolation_model", "compute_targets", "pulumi_stack_ref"}
+    return environment.model_dump(mode="json", by_alias=True, include=shown)
+
+
+async def run_fail(deps: Deps, failing: Failing) -> None:
+    """Commit the environment and the operation as Failed; both stay retryable. Key: the operation's status."""
+    environment = await rerun(_fail, deps, failing)
+    await deps.index.project(environment)
+
+
+async def _fail(deps: Deps, failing: Failing) -> Environment:
+    held: Held = await deps.runs.hold(failing, keys.ENVIRONMENT)
+    row = held.others[keys.ENVIRONMENT]
+    environment = Environment.read(row.document)
+    TRANSITIONS.require(Transition.FAIL, environment.status, EnvironmentStatus.FAILED)
+    failed = environment.model_copy(update={"status": EnvironmentStatus.FAILED})
+    tx = deps.runs.transaction(held, "environment.provision-failed", f"{environment.name}: {failing.error.code}")
+    tx.replace(row, failed)
+    deps.runs.settle(tx, held, OperationStatus.FAILED, failing.error)
+    await deps.runs.journal.commit(tx)
+    return failed

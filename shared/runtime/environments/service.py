@@ -1,0 +1,93 @@
+"""What callers can ask of environments: load, decide, commit once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from shared.access.binding import BindingStatus, TenantBinding
+from shared.events.journal import Journal, Place
+from shared.kernel import ids
+from shared.kernel.clock import Clock
+from shared.operations import slot
+from shared.operations.intent import Answer, Intent
+from shared.operations.model import OperationKind
+from shared.runtime.environments.index import Index
+from shared.runtime.environments.model import Environment, EnvironmentStatus, Placement, ProvisionRequest
+from shared.runtime.environments.transitions import TRANSITIONS, Transition
+from shared.store import keys
+
+PROVISION_WITHIN = timedelta(minutes=45)
+
+
+@dataclass(frozen=True)
+class Environments:
+    index: Index
+    journal: Journal
+    clock: Clock
+    subscription_id: str  # where new environments are placed
+
+    async def provision(self, intent: Intent, request: ProvisionRequest) -> Answer:
+        """Commit the intent to make an environment; the orchestration does the rest.
+
+        Raises `NameTaken`, `PolicyDenied`, `Transient`.
+        """
+        environment = self._intended(intent, request)
+        permit = await intent.permit(None, request.stage)
+        place = Place(environment.tenant_id, environment.environment_id, environment.project_id)
+        location = f"/environments/{environment.environment_id}"
+        operation = intent.operation(
+            OperationKind.PROVISION,
+            place,
+            resource_id=environment.environment_id,
+            location=location,
+            generation=1,
+            now=environment.created_at,
+            within=PROVISION_WITHIN,
+            permit=permit,
+        )
+        await self.index.announce(environment, operation)
+        tx = intent.transaction(
+            place,
+            "environment.provision-requested",
+            environment.environment_id,
+            f"{environment.name} ({environment.stage}, {environment.region}) is to be made",
+            permit,
+        )
+        tx.create(keys.ENVIRONMENT, environment)
+        tx.create(keys.BINDING, self._pending(environment, intent.caller.subject))
+        slot.take(tx, None, operation)
+        answer = intent.remember(tx, Answer(202, _seed(environment), location, operation))
+        await self.journal.active.mark(place)
+        await self.journal.commit(tx)
+        return answer
+
+    def _intended(self, intent: Intent, request: ProvisionRequest) -> Environment:
+        TRANSITIONS.require(Transition.PROVISION, None, EnvironmentStatus.PROVISIONING)
+        environment_id = ids.environment_id(intent.own)
+        return Environment(
+            **request.model_dump(),
+            environment_id=environment_id,
+            status=EnvironmentStatus.PROVISIONING,
+            pulumi_stack_ref=request.name,
+            placement=Placement(subscription_id=self.subscription_id, resource_group=f"rg-{environment_id}"),
+            created_at=self.clock(),
+            trace_id=intent.caller.trace_id,
+        )
+
+    def _pending(self, environment: Environment, subject: str) -> TenantBinding:
+        return TenantBinding(
+            tenant_id=environment.tenant_id,
+            environment_id=environment.environment_id,
+            status=BindingStatus.PENDING,
+            changed_at=self.clock(),
+            changed_by=subject,
+        )
+
+
+def _seed(environment: Environment) -> dict[str, Any]:
+    """The seed's four fields."""
+    return environment.model_dump(
+        mode="json", by_alias=True, include={"environment_id", "status", "trace_id", "pulumi_stack_ref"}
+    )

@@ -1,0 +1,121 @@
+"""An environment's state and inventory in one view: what runs, and how it was when last looked at.
+
+The last health of all services is one row, written by the sweep; how old it is follows from when that sweep began, so a
+sweep that stopped makes everything stale and nothing healthy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.access.caller import Caller
+from shared.kernel import clock as instants
+from shared.kernel.clock import Clock
+from shared.kernel.errors import NotFound
+from shared.runtime.catalog.model import RuntimeService
+from shared.runtime.catalog.rows import Catalog
+from shared.runtime.catalog.where import Where
+from shared.runtime.environments.index import LISTED, ListedEnvironment
+from shared.runtime.environments.isolation import Admitted, Isolation
+from shared.runtime.health.document import HealthStatus
+from shared.runtime.health.model import EnvironmentHealth, ServiceHealth
+from shared.store import keys
+from shared.store.port import Store
+from shared.store.reading import read, read_all
+
+
+@dataclass(frozen=True)
+class Inventory:
+    store: Store
+    isolation: Isolation
+    catalog: Catalog
+    where: Where
+    clock: Clock
+    stale_after: timedelta
+
+    async def environment(self, caller: Caller, ident: str) -> dict[str, Any]:
+        """Raises `NotFound`, also for what is another tenant's."""
+        admitted = await self.isolation.admit(caller.tenant_id, ident, keys.HEALTH)
+        if admitted.environment.environment_id != ident:
+            raise NotFound("environment", ident)
+        health = self._health(admitted)
+        services = await self.catalog.services(admitted.place)
+        return _state(admitted) | {"inventory": [self._row(service, health) for service in services]}
+
+    def _health(self, admitted: Admitted) -> EnvironmentHealth:
+        row = admitted.rows.get(keys.HEALTH)
+        return read(EnvironmentHealth, admitted.place.partition, row) if row else EnvironmentHealth()
+
+    def _row(self, service: RuntimeService, health: EnvironmentHealth) -> dict[str, Any]:
+        seen = self._seen(health, service.service_id)
+        row = service.shown() | {"status": seen.status, "stale": seen.stale}
+        if seen.evaluated_at is not None:
+            row["evaluatedAt"] = instants.text(seen.evaluated_at)
+        return row
+
+    async def service_health(self, caller: Caller, service_id: str, environment_id: str | None) -> dict[str, Any]:
+        """The latest health of a service. Raises `NotFound`, also for what is another tenant's."""
+        ident = environment_id or await self.where.best(caller.tenant_id, service_id)
+        if ident is None:
+            raise NotFound("service", service_id)
+        key = keys.service(service_id)
+        admitted = await self.isolation.admit(caller.tenant_id, ident, keys.HEALTH, key, kind="service")
+        if key not in admitted.rows or admitted.environment.environment_id != ident:
+            raise NotFound("service", service_id)
+        seen = self._seen(self._health(admitted), service_id)
+        document: dict[str, Any] = {
+            "serviceId": service_id,
+            "environmentId": admitted.environment.environment_id,
+            "status": seen.status,
+            "checks": [check.document() for check in seen.checks],
+        }
+        if seen.evaluated_at is not None:
+            document["evaluatedAt"] = instants.text(seen.evaluated_at)
+        if seen.stale:
+            document["stale"] = True
+        if seen.cause:
+            document["cause"] = seen.cause
+        return document
+
+    def _seen(self, health: EnvironmentHealth, service_id: str) -> Seen:
+        service = health.services.get(service_id)
+        if service is None:
+            return Seen(HealthStatus.UNKNOWN, None, stale=False, service=None)
+        at = health.evaluated_at(service_id)
+        stale = self.clock() - at > self.stale_after
+        return Seen(HealthStatus.UNKNOWN if stale else service.status, at, stale=stale, service=service)
+
+    async def page(self, caller: Caller, limit: int, after: str) -> tuple[list[ListedEnvironment], str | None]:
+        """A tenant's environments, newest first: one read a page."""
+        partition = keys.tenant_partition(caller.tenant_id)
+        rows = await self.store.list(partition, keys.list_prefix(LISTED), limit=limit + 1, after=after)
+        shown = rows[:limit]
+        return read_all(ListedEnvironment, partition, shown), shown[-1].key if len(rows) > limit else None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What may be said of a service now: evidence that is too old says nothing."""
+
+    status: HealthStatus
+    evaluated_at: datetime | None
+    stale: bool
+    service: ServiceHealth | None
+
+    @property
+    def checks(self) -> list[Any]:
+        return list(self.service.checks) if self.service else []
+
+    @property
+    def cause(self) -> str | None:
+        return self.service.cause if self.service and not self.stale else None
+
+
+def _state(admitted: Admitted) -> dict[str, Any]:
+    document = admitted.environment.document()
+    document["binding"] = {"status": admitted.binding.status.value}
+    if admitted.slot.operation_id is not None:
+        document["activeOperationId"] = admitted.slot.operation_id
+    return document

@@ -1,0 +1,98 @@
+"""The effects that enforcement is made of: pure bodies, dependencies given per invocation, each safe to run twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.events.envelope import EventType
+from shared.operations.model import OperationError, OperationStatus, Run
+from shared.operations.runs import Held, Runs, rerun
+from shared.runtime.catalog.model import Placed
+from shared.runtime.catalog.rows import Catalog
+from shared.runtime.environments.model import Environment
+from shared.runtime.rollout.effects import stamp_of
+from shared.runtime.scaling.model import Enforcement, ScalingPolicy, effective
+from shared.store import keys
+from shared.targets.port import Target
+
+
+class FailingRun(Run):
+    error: OperationError
+
+
+@dataclass(frozen=True)
+class Deps:
+    runs: Runs
+    catalog: Catalog
+    targets: Mapping[str, Target]
+
+
+async def run_claim(deps: Deps, run: Run) -> bool:
+    """Key: (operation, attempt)."""
+    return await deps.runs.claim(run, "the target to take the bounds")
+
+
+async def run_enforce(deps: Deps, run: Run) -> None:
+    """Give the target's autoscaler the bounds. Key: the workload with its policy; enforcing twice is enforcing once."""
+    held, policy = await _held(deps, run)
+    environment = Environment.read(held.others[keys.ENVIRONMENT].document)
+    placed = await _placed(deps, held, environment, policy)
+    if placed is None:  # taken away since: the deployment that brings it back brings its policy
+        return
+    workload = placed.workload.model_copy(update={"scaling": effective(policy.target, policy.requested)})
+    await deps.targets[policy.target].scale(environment.site, stamp_of(held.operation), workload)
+
+
+async def _held(deps: Deps, run: Run) -> tuple[Held, ScalingPolicy]:
+    operation = (await deps.runs.hold(run)).operation
+    held = await deps.runs.hold(run, keys.ENVIRONMENT, operation.resource_id)
+    return held, ScalingPolicy.read(held.others[operation.resource_id].document)
+
+
+async def _placed(deps: Deps, held: Held, environment: Environment, policy: ScalingPolicy) -> Placed | None:
+    snapshot = await deps.catalog.snapshot(held.place, environment.stable_deployment_id)
+    placed = snapshot.services.get(policy.service_id) if snapshot else None
+    return placed if placed and placed.target == policy.target else None
+
+
+async def run_complete(deps: Deps, run: Run) -> None:
+    """Commit what the target honours. Key: the operation's status.
+
+    A policy that was replaced meanwhile stays Pending: what was enforced is not what is wanted now.
+    """
+    await rerun(_complete, deps, run)
+
+
+async def _complete(deps: Deps, run: Run) -> None:
+    held, policy = await _held(deps, run)
+    tx = deps.runs.transaction(held, "scaling-policy.enforced", f"{policy.service_id}: bounds are with {policy.target}")
+    if policy.version == held.operation.request["version"]:
+        honoured = effective(policy.target, policy.requested)
+        word = Enforcement.ENFORCED if honoured == policy.requested else Enforcement.PARTIAL
+        enforced = policy.model_copy(update={"effective": honoured, "enforcement": word})
+        tx.replace(held.others[policy.scaling_policy_id], enforced)
+        tx.emit(EventType.SCALING_POLICY_APPLIED, _payload(enforced), module_id=policy.service_id)
+    deps.runs.settle(tx, held, OperationStatus.SUCCEEDED)
+    await deps.runs.journal.commit(tx)
+
+
+def _payload(policy: ScalingPolicy) -> dict[str, Any]:
+    shown = {"scaling_policy_id", "environment_id", "service_id", "target", "requested", "effective", "enforcement"}
+    return policy.model_dump(mode="json", by_alias=True, exclude_none=True, include=shown)
+
+
+async def run_fail(deps: Deps, run: FailingRun) -> None:
+    """Commit the operation as Failed; the policy stays Pending, which is the truth. Key: the operation's status."""
+    await rerun(_fail, deps, run)
+
+
+async def _fail(deps: Deps, run: FailingRun) -> None:
+    held, policy = await _held(deps, run)
+    # The next try waits its turn: a target that refuses must not be asked every second.
+    failed = policy.model_copy(update={"failed_at": deps.runs.clock()})
+    tx = deps.runs.transaction(held, "scaling-policy.enforcement-failed", f"{policy.service_id}: {run.error.code}")
+    tx.replace(held.others[policy.scaling_policy_id], failed)
+    deps.runs.settle(tx, held, OperationStatus.FAILED, run.error)
+    await deps.runs.journal.commit(tx)

@@ -1,0 +1,93 @@
+"""Begin the operation that brings a policy to its target, when the slot is free and something runs there.
+
+Nobody waits for it: the policy was committed as desired before, and says `Pending` until this has worked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.events.journal import Cause, Journal, Transaction
+from shared.kernel.clock import Clock, Draw
+from shared.kernel.ids import operation_id
+from shared.operations import slot
+from shared.operations.model import Operation, OperationKind
+from shared.runtime.catalog.rows import Catalog
+from shared.runtime.environments.index import Index
+from shared.runtime.environments.isolation import Admitted
+from shared.runtime.environments.model import EnvironmentStatus
+from shared.runtime.scaling.model import Enforcement, ScalingPolicy
+from shared.runtime.scaling.reading import Policies
+from shared.store import keys
+
+WITHIN = timedelta(minutes=15)
+AGAIN_AFTER = timedelta(minutes=1)
+SUBJECT = "scaling-sweep"
+CLIENT = "runtime-cloud"
+
+
+@dataclass(frozen=True)
+class Enforcing:
+    policies: Policies
+    catalog: Catalog
+    index: Index
+    journal: Journal
+    clock: Clock
+    draw: Draw
+
+    async def due(self, admitted: Admitted) -> list[ScalingPolicy]:
+        """Policies whose enforcement can begin: pending, and of a service that runs on that target."""
+        if admitted.environment.status is not EnvironmentStatus.PROVISIONED:
+            return []
+        pending = [policy for policy in await self.policies.of(admitted.place) if self._is_due(policy)]
+        if not pending:
+            return []
+        snapshot = await self.catalog.snapshot(admitted.place, admitted.environment.stable_deployment_id)
+        services = snapshot.services if snapshot else {}
+        return [
+            policy
+            for policy in pending
+            if policy.service_id in services and services[policy.service_id].target == policy.target
+        ]
+
+    def _is_due(self, policy: ScalingPolicy) -> bool:
+        rested = policy.failed_at is None or self.clock() - policy.failed_at >= AGAIN_AFTER
+        return policy.enforcement is Enforcement.PENDING and rested
+
+    async def begin(self, admitted: Admitted, policy: ScalingPolicy) -> Operation:
+        """Raises `OperationInFlight`, `Conflict` when the slot was taken meanwhile."""
+        operation = self._operation(admitted, policy)
+        await self.index.announce_operation(operation)
+        tx = Transaction(
+            admitted.place,
+            Cause(SUBJECT, CLIENT, policy.trace_id, operation_id=operation.operation_id),
+            "scaling-policy.enforcement-begun",
+            policy.scaling_policy_id,
+            f"{policy.service_id}: bounds go to {policy.target}",
+        )
+        slot.take(tx, admitted.rows[keys.SLOT], operation)
+        await self.journal.active.mark(admitted.place)
+        await self.journal.commit(tx)
+        return operation
+
+    def _operation(self, admitted: Admitted, policy: ScalingPolicy) -> Operation:
+        now, environment = self.clock(), admitted.environment
+        return Operation(
+            operation_id=operation_id(environment.environment_id, self.draw()),
+            environment_id=environment.environment_id,
+            kind=OperationKind.ENFORCE_SCALING,
+            waiting_for="a worker to start it",
+            must_settle_by=now + WITHIN,
+            requested_by=policy.applied_by,
+            request={"scalingPolicyId": policy.scaling_policy_id, "version": policy.version},
+            resource_location=f"/v1/runtime/scaling-policies/{policy.scaling_policy_id}",
+            created_at=now,
+            last_action_at=now,
+            trace_id=policy.trace_id,
+            tenant_id=environment.tenant_id,
+            project_id=environment.project_id,
+            client_id=CLIENT,
+            resource_id=policy.scaling_policy_id,
+            generation=admitted.slot.generation + 1,
+        )

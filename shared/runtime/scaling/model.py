@@ -1,0 +1,84 @@
+"""A policy says what is requested; enforcement says what the target really honours, and is never assumed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from shared.kernel.errors import ValidationFailed
+from shared.kernel.ids import EnvironmentId
+from shared.kernel.record import Record
+from shared.runtime.environments.model import ComputeTarget, Name, TenantId
+from shared.targets.port import Scaling
+
+
+class Metric(StrEnum):
+    CPU = "cpu"
+    MEMORY = "memory"
+    REQUESTS = "requests"
+    QUEUE_LENGTH = "queue-length"
+
+
+class ScalingRequest(Record):
+    """POST /scaling-policies, the seed's body."""
+
+    tenant_id: TenantId
+    environment_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    service_id: Name
+    target: ComputeTarget
+    metric: Metric
+    min_replicas: int = Field(ge=0, le=1000)
+    max_replicas: int = Field(ge=1, le=1000)
+    target_utilization_percent: int = Field(ge=1, le=100)
+    scale_to_zero: bool = False
+
+    def require_sound(self) -> None:
+        """Raises `ValidationFailed` with every rule that the numbers break together."""
+        errors: dict[str, list[str]] = {}
+        if self.min_replicas > self.max_replicas:
+            errors["minReplicas"] = ["is greater than maxReplicas"]
+        if self.scale_to_zero and self.min_replicas > 0:
+            errors["scaleToZero"] = ["needs minReplicas 0"]
+        if not self.scale_to_zero and self.min_replicas == 0:
+            errors["minReplicas"] = ["0 needs scaleToZero"]
+        if errors:
+            raise ValidationFailed(errors)
+
+
+class Enforcement(StrEnum):
+    PENDING = "Pending"
+    ENFORCED = "Enforced"
+    PARTIAL = "Partial"  # the target cannot honour all of it: `effective` says what it does
+
+
+class ScalingPolicy(Record):
+    scaling_policy_id: str
+    tenant_id: str
+    environment_id: EnvironmentId
+    service_id: str
+    target: ComputeTarget
+    requested: Scaling
+    effective: Scaling | None = None
+    enforcement: Enforcement = Enforcement.PENDING
+    status: Literal["Applied"] = "Applied"
+    version: int = 1  # counts changes of `requested`: an enforcement of an older one does not pass for this one's
+    failed_at: datetime | None = None  # when the last try to enforce it ended without success
+    applied_by: str
+    created_at: datetime
+    updated_at: datetime
+    trace_id: str
+
+    def shown(self) -> dict[str, Any]:
+        """The seed's fields beside what the platform says about them."""
+        shown = {name: value for name, value in self.document().items() if name not in ("version", "failedAt")}
+        return shown | self.requested.document()
+
+
+def effective(target: ComputeTarget, requested: Scaling) -> Scaling:
+    """What the target can honour of it: Kubernetes' HorizontalPodAutoscaler keeps at least one replica."""
+    if target is ComputeTarget.AKS and requested.min_replicas == 0:
+        return requested.model_copy(update={"min_replicas": 1, "scale_to_zero": False})
+    return requested

@@ -1,0 +1,106 @@
+"""Apply a scaling policy: load, decide, commit once. Its enforcement is an operation of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared.events.journal import Journal
+from shared.kernel import ids
+from shared.kernel.clock import Clock
+from shared.kernel.errors import TargetNotEnabled
+from shared.kernel.record import Record
+from shared.operations.intent import Answer, Intent
+from shared.runtime.environments.isolation import Admitted
+from shared.runtime.scaling.model import Enforcement, ScalingPolicy, ScalingRequest
+from shared.runtime.scaling.reading import LISTED
+from shared.store import keys
+from shared.targets.port import Scaling
+
+
+class ListedPolicy(Record):
+    scaling_policy_id: str
+
+
+@dataclass(frozen=True)
+class Scalings:
+    journal: Journal
+    clock: Clock
+    signing_key: bytes
+
+    async def apply(self, intent: Intent, admitted: Admitted, request: ScalingRequest) -> Answer:
+        """201 with the policy's id; 200 with the same id when nothing differs.
+
+        Raises `ValidationFailed`, `TargetNotEnabled`, `EnvironmentNotReady`, `PolicyDenied`.
+        """
+        admitted.require_provisioned()
+        request.require_sound()
+        if request.target not in admitted.environment.compute_targets:
+            raise TargetNotEnabled(request.target, "target")
+        ident = self._ident(admitted, request)
+        row = await self.journal.store.get(admitted.place.partition, ident)
+        permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
+        requested = _requested(request)
+        standing = ScalingPolicy.read(row.document) if row else None
+        same = standing is not None and standing.requested == requested
+        policy = standing if standing and same else self._policy(intent, admitted, request, ident, standing)
+        tx = intent.transaction(
+            admitted.place,
+            "scaling-policy.confirmed" if same else "scaling-policy.applied",
+            ident,
+            f"{request.service_id}: {requested.min_replicas} to {requested.max_replicas} by {requested.metric}",
+            permit,
+        )
+        location = f"/scaling-policies/{ident}"
+        answer = intent.remember(tx, Answer(200 if same else 201, _shown(policy), location))
+        if not same:
+            tx.write(row, ident, policy)
+            if row is None:
+                listed = ListedPolicy(scaling_policy_id=ident)
+                tx.create(keys.listed(LISTED, policy.created_at, ident), listed)
+            await self.journal.active.mark(admitted.place)  # for the sweep that enforces it
+        await self.journal.commit(tx)
+        return answer
+
+    def _ident(self, admitted: Admitted, request: ScalingRequest) -> str:
+        """One policy per service and target, by construction: the id follows from the two."""
+        environment_id = admitted.environment.environment_id
+        own = ids.derived(self.signing_key, "scaling-policy", environment_id, request.service_id, request.target)
+        return ids.inside(ids.Kind.SCALING_POLICY, environment_id, own)
+
+    def _policy(
+        self,
+        intent: Intent,
+        admitted: Admitted,
+        request: ScalingRequest,
+        ident: str,
+        standing: ScalingPolicy | None,
+    ) -> ScalingPolicy:
+        now = self.clock()
+        return ScalingPolicy(
+            scaling_policy_id=ident,
+            tenant_id=request.tenant_id,
+            environment_id=admitted.environment.environment_id,
+            service_id=request.service_id,
+            target=request.target,
+            requested=_requested(request),
+            effective=standing.effective if standing else None,
+            enforcement=Enforcement.PENDING,
+            version=standing.version + 1 if standing else 1,
+            applied_by=intent.caller.subject,
+            created_at=standing.created_at if standing else now,
+            updated_at=now,
+            trace_id=intent.caller.trace_id,
+        )
+
+
+def _requested(request: ScalingRequest) -> Scaling:
+    return Scaling.model_validate(
+        request.model_dump(
+            include={"metric", "min_replicas", "max_replicas", "target_utilization_percent", "scale_to_zero"}
+        )
+    )
+
+
+def _shown(policy: ScalingPolicy) -> dict[str, Any]:
+    return policy.model_dump(mode="json", by_alias=True, include={"scaling_policy_id", "status", "trace_id"})

@@ -1,0 +1,117 @@
+"""Bind a workload to secrets: load, look into the vault's list of versions, commit once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from shared.events.journal import Journal
+from shared.kernel import ids
+from shared.kernel.clock import Clock
+from shared.kernel.errors import ValidationFailed
+from shared.kernel.record import Record
+from shared.operations.intent import Answer, Intent
+from shared.runtime.environments.isolation import Admitted
+from shared.runtime.secrets.model import BindRequest, BoundSecret, SecretBinding
+from shared.store import keys
+
+LISTED = "sec"
+
+
+class Version(Protocol):
+    """A version as the vault lists it: never a value."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def enabled(self) -> bool: ...
+    @property
+    def created_on(self) -> datetime | None: ...
+
+
+class Vault(Protocol):
+    async def versions(self, vault_uri: str, secret_name: str) -> Sequence[Version]:
+        """The versions, newest first; none for an absent secret. Raises `Transient`, `Refused`."""
+
+
+class ListedBinding(Record):
+    secret_binding_id: str
+
+
+@dataclass(frozen=True)
+class Binding:
+    journal: Journal
+    vault: Vault
+    clock: Clock
+    vaults: frozenset[str]  # allowed besides the environment's own
+
+    async def bind(self, intent: Intent, admitted: Admitted, request: BindRequest) -> Answer:
+        """Raises `ValidationFailed` naming each secret without an enabled version, `PolicyDenied`, `Transient`."""
+        admitted.require_provisioned()
+        own = admitted.environment.outputs.get("vaultUri", "").rstrip("/")
+        if request.vault_uri != own and request.vault_uri not in self.vaults:
+            raise ValidationFailed({"vaultUri": ["is neither the environment's vault nor allowed for it"]})
+        _require_each_once(request.secrets)
+        secrets = await self._seen(request)
+        permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
+        binding = self._binding(intent, admitted, request, secrets)
+        tx = intent.transaction(
+            admitted.place,
+            "secret-binding.bound",
+            binding.secret_binding_id,
+            f"{request.service_id} may use {len(secrets)} secrets",
+            permit,
+        )
+        tx.create(binding.secret_binding_id, binding)
+        tx.create(
+            keys.listed(LISTED, binding.created_at, binding.secret_binding_id),
+            ListedBinding(secret_binding_id=binding.secret_binding_id),
+        )
+        location = f"/secret-bindings/{binding.secret_binding_id}"
+        answer = intent.remember(tx, Answer(201, _shown(binding), location))
+        await self.journal.commit(tx)
+        return answer
+
+    async def _seen(self, request: BindRequest) -> list[BoundSecret]:
+        """Each secret at the version asked for, or the newest that is enabled."""
+        errors: dict[str, list[str]] = {}
+        seen: list[BoundSecret] = []
+        for index, secret in enumerate(request.secrets):
+            versions = await self.vault.versions(request.vault_uri, secret.secret_name)
+            enabled = [one.version for one in versions if one.enabled and secret.version in (None, one.version)]
+            if enabled:
+                seen.append(secret.model_copy(update={"version": enabled[0]}))
+            else:
+                errors[f"secrets[{index}]"] = ["the vault lists no enabled version of it"]
+        if errors:
+            raise ValidationFailed(errors)
+        return seen
+
+    def _binding(
+        self, intent: Intent, admitted: Admitted, request: BindRequest, secrets: list[BoundSecret]
+    ) -> SecretBinding:
+        environment = admitted.environment
+        return SecretBinding(
+            secret_binding_id=ids.inside(ids.Kind.SECRET_BINDING, environment.environment_id, intent.own),
+            tenant_id=environment.tenant_id,
+            environment_id=environment.environment_id,
+            service_id=request.service_id,
+            vault_uri=request.vault_uri,
+            secrets=secrets,
+            rotation=request.rotation,
+            bound_by=intent.caller.subject,
+            created_at=self.clock(),
+            trace_id=intent.caller.trace_id,
+        )
+
+
+def _require_each_once(secrets: Sequence[BoundSecret]) -> None:
+    names = [secret.name for secret in secrets]
+    if len(set(names)) != len(names):
+        raise ValidationFailed({"secrets": ["a name is bound twice"]})
+
+
+def _shown(binding: SecretBinding) -> dict[str, Any]:
+    return binding.model_dump(mode="json", by_alias=True, include={"secret_binding_id", "status", "trace_id"})

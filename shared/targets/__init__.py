@@ -1,0 +1,1 @@
+"""Compute targets: one Protocol (`port`), one module per target, one conformance suite for all (`tests/targets`)."""

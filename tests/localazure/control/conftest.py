@@ -1,0 +1,108 @@
+import socket
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+
+from localazure.control import Controlled, Faults, Traffic, application
+from localazure.issuer import Issuer, Keyring
+from localazure.policy import Overrides
+from localazure.services.stand_in import HttpStandIn
+
+
+class Workloads:
+    """Takes every rule but one that names the field `unknown`."""
+
+    def __init__(self):
+        self.rules = []
+
+    def add_behaviour(self, rule):
+        if "unknown" in rule:
+            raise ValueError("unknown field 'unknown'")
+        self.rules.append(rule)
+
+    def clear_behaviours(self):
+        self.rules.clear()
+
+    def rows(self):
+        return [{"serviceId": "api"}]
+
+
+class Cluster:
+    """Knows one service and notes what was done to it."""
+
+    def __init__(self):
+        self.changes = []
+
+    async def change(self, environment_id, service_id, wanted):
+        if service_id != "api":
+            return False
+        self.changes.append((environment_id, wanted))
+        return True
+
+
+class Vault:
+    def __init__(self):
+        self.secrets = {}
+
+    async def put(self, vault_uri, name, value):
+        if vault_uri != "https://kv.vault.azure.net":
+            raise ValueError(f"{vault_uri} is no vault")
+        self.secrets[name] = value
+
+
+class Platform:
+    """A control API over doubles, and a client of it."""
+
+    def __init__(self, issuer):
+        self.workloads, self.cluster, self.vault = Workloads(), Cluster(), Vault()
+        self.faults, self.traffic, self.overrides, self.issuer = Faults(), Traffic(), Overrides(), issuer
+        changeables = [Cluster(), self.cluster]
+        changeables[0].change = _knows_nothing
+        self.app = application(
+            Controlled(self.workloads, changeables, self.faults, self.traffic, self.overrides, issuer, self.vault.put)
+        )
+
+
+async def _knows_nothing(environment_id, service_id, wanted):
+    return False
+
+
+@pytest.fixture(scope="session")
+def keyring(tmp_path_factory):
+    return Keyring.open(tmp_path_factory.mktemp("control") / "issuer.json", {})
+
+
+@pytest.fixture
+async def platform(keyring):
+    platform = Platform(Issuer("http://127.0.0.1:4000", "api://runtime-cloud", keyring))
+    async with AsyncClient(transport=ASGITransport(platform.app), base_url="http://control") as client:
+        platform.client = client
+        yield platform
+        await platform.faults.lift()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def hello(scope, receive, send):
+    """An application that says hello, and 404 to everybody who asks for nothing."""
+    status = 404 if scope["path"] == "/nothing" else 200
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+def error(status):
+    return {"Content-Type": "application/json"}, b'{"error": {"code": "Arm"}}'
+
+
+@pytest.fixture
+async def listening(platform):
+    """A stand-in `arm` on a real socket, wired to faults and traffic, and a client that keeps connections."""
+    stand_in = HttpStandIn.of("arm", hello, free_port(), error, platform.faults, platform.traffic)
+    await stand_in.start()
+    async with AsyncClient(base_url=stand_in.url, trust_env=False, timeout=3) as client:
+        yield client
+    await stand_in.stop()

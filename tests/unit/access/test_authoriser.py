@@ -1,0 +1,98 @@
+"""Header value in, caller out: REST and gRPC get the same answer because there is only one to get."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.access.authoriser import Authoriser, bearer, require_scope, require_tenant
+from shared.access.binding import BindingStatus, TenantBinding, require_active
+from shared.access.caller import Caller
+from shared.access.tokens import Tokens
+from shared.kernel.errors import InsufficientScope, InvalidToken, TenantMismatch, TenantSuspended
+from shared.kernel.ids import environment_id
+
+CALLER = Caller("connectsoft", "ada", "control-plane", frozenset({"runtime.environments.read"}), "trace-1")
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+async def test_the_caller_is_who_the_token_says(tokens: Tokens, issuer: Any, scheme: str) -> None:
+    caller = await Authoriser(tokens).authenticate(f"{scheme} {issuer.token()}", "trace-7")
+    assert (caller.tenant_id, caller.subject, caller.client_id, caller.trace_id) == (
+        "connectsoft",
+        "ada",
+        "control-plane",
+        "trace-7",
+    )
+
+
+async def test_a_stream_learns_when_its_token_ends(tokens: Tokens, issuer: Any) -> None:
+    claims = await Authoriser(tokens).claims(f"Bearer {issuer.token()}")
+    assert claims.expires_at == datetime(2026, 6, 11, 13, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize("value", [None, "", " ", "Basic YTpi", "token", "Bearerabc"])
+def test_no_bearer_token_is_no_token(value: str | None) -> None:
+    with pytest.raises(InvalidToken) as caught:
+        bearer(value)
+    assert not caught.value.given
+
+
+@pytest.mark.parametrize(
+    "value", ["Bearer", "Bearer ", "Bearer a b", "Bearer a,Bearer b", "Bearer a, Bearer b", "Bearer a\tb"]
+)
+def test_what_is_not_exactly_one_token_is_an_invalid_one(value: str) -> None:
+    with pytest.raises(InvalidToken) as caught:
+        bearer(value)
+    assert caught.value.given
+
+
+@pytest.mark.parametrize(
+    "needed",
+    ["runtime.environments.rea", "runtime.environments.read2", "runtime.environments", "Runtime.environments.read"],
+)
+def test_a_scope_matches_letter_by_letter(needed: str) -> None:
+    with pytest.raises(InsufficientScope) as caught:
+        require_scope(CALLER, [needed, "runtime.internal"])
+    assert caught.value.needed == needed
+
+
+def test_any_of_the_accepted_scopes_will_do() -> None:
+    require_scope(CALLER, ["runtime.configurations.write", "runtime.environments.read"])
+
+
+def test_the_body_may_only_name_the_tokens_tenant() -> None:
+    require_tenant(CALLER, "connectsoft")
+    for other in ("other", "Connectsoft", "connectsoft ", ""):
+        with pytest.raises(TenantMismatch):
+            require_tenant(CALLER, other)
+
+
+def test_only_an_active_binding_lets_a_mutation_through() -> None:
+    def binding(status: BindingStatus) -> TenantBinding:
+        return TenantBinding(
+            tenant_id="connectsoft",
+            environment_id=environment_id("0" * 16),
+            status=status,
+            changed_at=datetime(2026, 6, 11, tzinfo=UTC),
+            changed_by="ada",
+        )
+
+    require_active(binding(BindingStatus.ACTIVE))
+    for stopped in (binding(BindingStatus.PENDING), binding(BindingStatus.SUSPENDED), None):
+        with pytest.raises(TenantSuspended):
+            require_active(stopped)
+
+
+def test_a_binding_reads_what_it_wrote() -> None:
+    binding = TenantBinding(
+        tenant_id="connectsoft",
+        environment_id=environment_id("0" * 16),
+        status=BindingStatus.ACTIVE,
+        changed_at=datetime(2026, 6, 11, tzinfo=UTC),
+        changed_by="ada",
+    )
+    assert set(binding.document()) == {"tenantId", "environmentId", "status", "changedAt", "changedBy"}
+    assert TenantBinding.read(binding.document()) == binding
