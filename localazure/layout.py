@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 LOOPBACK = "127.0.0.1"
+OURS = range(14000, 20000)  # the workload runner draws from 20000 on
 
 # One name per listening socket. `tables` is where the app finds Table Storage; `azuriteTables` is Azurite itself behind it.
 PORT_NAMES = (
@@ -102,23 +104,31 @@ class Layout:
 
 
 def draw_ports(kept: dict[str, int], api: int | None) -> dict[str, int]:
-    """The ports of `PORT_NAMES`: those kept from an earlier start, the rest drawn free. `api` (not None, not 0) wins."""
+    """The ports of `PORT_NAMES`: those kept from an earlier start, the rest drawn free. `api` (not None, not 0) wins.
+
+    Below the system's ephemeral range: an outgoing connection must not take the port of a child that is being restarted.
+    """
     ports = {name: port for name, port in kept.items() if name in PORT_NAMES}
     if api:
         ports["api"] = api
-    held = []
-    try:
-        for name in PORT_NAMES:
-            while name not in ports:
-                held.append(probe := socket.socket())
-                probe.bind((LOOPBACK, 0))
-                port = probe.getsockname()[1]
-                if port not in ports.values():
-                    ports[name] = port
-    finally:
-        for probe in held:
-            probe.close()
+    free = (port for port in _shuffled(OURS) if port not in ports.values() and _is_free(port))
+    for name in PORT_NAMES:
+        if name not in ports:
+            ports[name] = next(free)
     return ports
+
+
+def _shuffled(ports: range) -> list[int]:
+    return random.sample(ports, len(ports))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
 
 
 def write_by_rename(path: Path, document: Any) -> None:

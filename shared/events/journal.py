@@ -2,16 +2,19 @@
 
 The log row is audit and timeline at once and carries the events; an outbox row only points to it. The sequence number
 of an event is taken in the same transaction from the environment's `seq` row. Two changes that meet there are no
-conflict of the caller's: the number is drawn again, the change stays what it was.
+conflict of the caller's: the number is drawn again, the change stays what it was. Within a process they take turns, so
+that a crowd does not use up its tries on itself.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from shared.events.envelope import Event, EventType
 from shared.kernel.canonical import sha256
@@ -148,6 +151,7 @@ class Journal:
     clock: Clock
     draw: Draw
     sent: Callable[[Place], None]  # told after a commit with events, so that they leave at once
+    _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)  # by partition
 
     async def commit(self, tx: Transaction) -> None:
         """Write the change, its log row and its events, all or nothing.
@@ -155,20 +159,22 @@ class Journal:
         Raises `Conflict` naming the caller's row that stood in the way, `ConcurrentChange` when the sequence could not
         be taken in `TRIES`, `Transient` when nothing is known.
         """
-        if tx.drafts:
-            await self.active.mark(tx.place)
+        if not tx.drafts:
+            return await self._write(tx)
+        await self.active.mark(tx.place)
+        async with self._turns.setdefault(tx.place.partition, asyncio.Lock()):
+            await self._write(tx)
+        self.sent(tx.place)
+
+    async def _write(self, tx: Transaction) -> None:
         commit_id = self.draw()
         for _ in range(TRIES):
             changes = [*tx.changes, *await self._record(tx, commit_id)]
             try:
-                await self.store.commit(tx.place.partition, commit_id, changes)
+                return await self.store.commit(tx.place.partition, commit_id, changes)
             except Conflict as conflict:
                 if conflict.key != keys.SEQUENCE:
                     raise
-                continue
-            if tx.drafts:
-                self.sent(tx.place)
-            return
         raise ConcurrentChange
 
     async def _record(self, tx: Transaction, commit_id: str) -> list[Change]:

@@ -1,7 +1,8 @@
 """From the outbox rows to the topic: at once after the commit, and by the sweep for what was left.
 
 A row is deleted after the broker took the message: a crash between the two sends an event twice, never not at all.
-Flushes of one environment are coalesced; a broker that is down costs the caller nothing.
+Flushes of one environment are coalesced; a broker that is down costs the caller nothing. A row that cannot be read stays
+where it is, with an alert, and holds up nothing that comes after it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from typing import Protocol
 from shared.events.envelope import Event
 from shared.events.journal import Entry, Place, Pointer
 from shared.kernel import clock
-from shared.kernel.errors import Transient
+from shared.kernel.errors import RuntimeCloudError
 from shared.store.port import Conflict, Delete, Row, Store
+from shared.store.reading import read_all
 
 log = logging.getLogger(__name__)
 BATCH = 50
+PREFIX = "out-"
 
 
 class Publisher(Protocol):
@@ -60,28 +63,37 @@ class Outbox:
                 await self.flush(partition)
                 if partition not in self._again:
                     return
-        except Transient as error:
-            log.warning("outbox of %s waits for the sweep: %s", partition, error.dependency)
+        except RuntimeCloudError as error:
+            log.warning("outbox of %s waits for the sweep: %r", partition, error)
         finally:
             del self._running[partition]
 
     async def flush(self, partition: str) -> int:
         """Send what is left, oldest first; the number sent. Raises `Transient` when store or broker cannot be reached."""
-        sent = 0
-        while rows := await self.store.list(partition, "out-", limit=BATCH):
-            await self.publisher.publish(await self._events(partition, rows))
-            await self._forget(partition, rows)
-            sent += len(rows)
+        sent, after = 0, ""
+        while rows := await self.store.list(partition, PREFIX, limit=BATCH, after=after):
+            events = await self._events(partition, rows)
+            if events:
+                await self.publisher.publish(list(events.values()))
+                sent += len(events)
+            forgotten = await self._forget(partition, [row for row in rows if row.key in events])
+            if forgotten:
+                after = max((row.key for row in rows if row.key not in events), default=after)
         return sent
 
-    async def _events(self, partition: str, rows: Sequence[Row]) -> list[Event]:
-        pointers = [Pointer.read(row.document) for row in rows]
-        entries = await self.store.gather(partition, list({pointer.log_key for pointer in pointers}))
-        events = {event.event_id: event for row in entries.values() for event in Entry.read(row.document).events}
-        return [events[pointer.event_id] for pointer in pointers]
+    async def _events(self, partition: str, rows: Sequence[Row]) -> dict[str, Event]:
+        """By key of the outbox row, in its order; without the rows that cannot be read."""
+        pointers = {row.key: pointer for row in rows for pointer in read_all(Pointer, partition, [row])}
+        wanted = list(dict.fromkeys(pointer.log_key for pointer in pointers.values()))
+        entries = read_all(Entry, partition, (await self.store.gather(partition, wanted)).values())
+        events = {event.event_id: event for entry in entries for event in entry.events}
+        return {key: events[pointer.event_id] for key, pointer in pointers.items() if pointer.event_id in events}
 
-    async def _forget(self, partition: str, rows: Sequence[Row]) -> None:
+    async def _forget(self, partition: str, rows: Sequence[Row]) -> bool:
+        """False when another flush of the same rows was faster: what it left, the next round finds."""
         try:
             await self.store.commit(partition, self.draw(), [Delete(row.key, row.version) for row in rows])
-        except Conflict:  # another flush of the same rows was faster; what it left, the next round finds
+        except Conflict:
             await asyncio.sleep(0)
+            return False
+        return True

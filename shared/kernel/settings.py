@@ -6,12 +6,14 @@ which a test holds against this module. Nothing else in the app reads the enviro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+MOST_SHARDS = 100  # their keys have two digits
 
 
 class BadSettings(Exception):
@@ -116,6 +118,29 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(part.strip().rstrip("/") for part in text.split(",") if part.strip())
 
 
+def _seconds(text: str) -> float:
+    """Also of hours. Its complaint never repeats the text: it may be a secret that slipped into the wrong line."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise ValueError("it needs a number, 0 or more")
+    return value
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError("it needs a whole number, 0 or more")
+    return int(text)
+
+
+def _shards(text: str) -> int:
+    if not 1 <= (shards := _whole(text)) <= MOST_SHARDS:
+        raise ValueError(f"it needs a number from 1 to {MOST_SHARDS}")
+    return shards
+
+
 def _key(text: str) -> bytes:
     if len(text) < 32:
         raise ValueError("it needs at least 32 characters")
@@ -142,7 +167,7 @@ def _identity(reader: _Reader) -> IdentitySettings:
 
 
 def _governance(reader: _Reader) -> GovernanceSettings:
-    hours = reader.read("GOVERNANCE_RECEIPT_HOURS", float, "24")
+    hours = reader.read("GOVERNANCE_RECEIPT_HOURS", _seconds, "24")
     return GovernanceSettings(
         url=reader.text("GOVERNANCE_URL"),
         scope=reader.text("GOVERNANCE_SCOPE", "") or None,
@@ -158,7 +183,7 @@ def _state(reader: _Reader) -> StateSettings:
         tables_endpoint=reader.text("TABLES_ENDPOINT", ""),
         service_bus=reader.text("ServiceBus", "") or reader.text("ServiceBus__fullyQualifiedNamespace", ""),
         signing_key=reader.read("RUNTIME_SIGNING_KEY", _key),
-        shards=reader.read("SWEEP_SHARDS", int, "16"),
+        shards=reader.read("SWEEP_SHARDS", _shards, "16"),
     )
 
 
@@ -174,12 +199,12 @@ def _platform(reader: _Reader) -> PlatformSettings:
 
 def _pace(reader: _Reader) -> PaceSettings:
     return PaceSettings(
-        gate_wait=reader.read("GATE_WAIT_SECONDS", int, "0"),
-        gate_stable=reader.read("GATE_STABLE_SECONDS", int, "60"),
-        gate_retry_timeout=reader.read("GATE_RETRY_TIMEOUT_SECONDS", int, "300"),
-        health_interval=reader.read("HEALTH_INTERVAL_SECONDS", float, "30"),
-        drift_interval=reader.read("DRIFT_INTERVAL_SECONDS", float, "300"),
-        upkeep_interval=reader.read("UPKEEP_INTERVAL_SECONDS", float, "30"),
-        transient_budget=reader.read("TRANSIENT_BUDGET_SECONDS", float, "600"),
-        operation_poll=reader.read("OPERATION_POLL_SECONDS", float, "60"),
+        gate_wait=reader.read("GATE_WAIT_SECONDS", _whole, "0"),
+        gate_stable=reader.read("GATE_STABLE_SECONDS", _whole, "60"),
+        gate_retry_timeout=reader.read("GATE_RETRY_TIMEOUT_SECONDS", _whole, "300"),
+        health_interval=reader.read("HEALTH_INTERVAL_SECONDS", _seconds, "30"),
+        drift_interval=reader.read("DRIFT_INTERVAL_SECONDS", _seconds, "300"),
+        upkeep_interval=reader.read("UPKEEP_INTERVAL_SECONDS", _seconds, "30"),
+        transient_budget=reader.read("TRANSIENT_BUDGET_SECONDS", _seconds, "600"),
+        operation_poll=reader.read("OPERATION_POLL_SECONDS", _seconds, "60"),
     )

@@ -104,7 +104,8 @@ def _unwrapped(outcome: Payload) -> Any:
 def settled(context: Context, steps: Callable[[Context, Payload], Steps], fail: str) -> Steps:
     """Run a procedure to its end, whatever happens: what goes wrong becomes the operation's outcome through `fail`.
 
-    `fail` is tried until the deadline, since nothing else of this run could end the operation.
+    `fail` is tried until the deadline, and for the run's budget when that has passed or is near: nothing else of this
+    run could end the operation.
     """
     run: Payload = context.get_input()
     try:
@@ -112,7 +113,8 @@ def settled(context: Context, steps: Callable[[Context, Payload], Steps], fail: 
     except SupersededRun:
         return "superseded"
     except StepFailed as error:
-        deadline = datetime.fromisoformat(run["mustSettleBy"])
+        budget = context.current_utc_datetime + timedelta(seconds=run["retrySeconds"])
+        deadline = max(datetime.fromisoformat(run["mustSettleBy"]), budget)
         payload = {**run, "error": {"code": error.code, "message": error.message}}
         try:
             yield from steady(context, fail, payload, until=deadline)

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.access.caller import Caller
 from shared.kernel.errors import InsufficientScope, NotFound
-from shared.kernel.ids import EnvironmentId, environment_of
+from shared.kernel.ids import EnvironmentId, environment_of, is_environment_id
 from shared.operations.model import READ_SCOPE, WRITE_SCOPE, Operation, OperationStatus
 from shared.operations.slot import LISTED
 from shared.store import keys
@@ -41,21 +41,29 @@ class Operations:
     async def of_environment(
         self, caller: Caller, environment_id: str, status: OperationStatus | None, limit: int, after: str
     ) -> OperationPage:
-        """Newest first. Raises `NotFound` for an environment that is not the tenant's."""
+        """Newest first. Raises `NotFound` for what is no environment of the tenant's."""
         partition = keys.partition_of(caller.tenant_id, environment_of(environment_id))
-        if await self.store.get(partition, keys.ENVIRONMENT) is None:
+        known = is_environment_id(environment_id) and await self.store.get(partition, keys.ENVIRONMENT) is not None
+        if not known:
             raise NotFound("environment", environment_id)
         page = await newest(self.store, partition, LISTED, limit=limit, after=after)
         return _page(caller, read_all(Operation, partition, page.rows), status, page.after)
 
     async def of_tenant(self, caller: Caller, status: OperationStatus | None, limit: int, after: str) -> OperationPage:
-        """Newest first over all environments; a pointer whose operation never came is skipped."""
+        """Newest first over all environments.
+
+        Pointers are written ahead: one whose operation never came is skipped, and so is one of another instant than the
+        operation's own, which a racer with the same idempotency key left.
+        """
         partition = keys.tenant_partition(caller.tenant_id)
         pointers = await self.store.list(partition, keys.list_prefix(LISTED), limit=limit + 1, after=after)
         shown = pointers[:limit]
         found = await self._gathered(caller, shown)
+        named = [(pointer.key, found.get(pointer.document["operationId"])) for pointer in shown]
         operations = [
-            found[pointer.document["operationId"]] for pointer in shown if pointer.document["operationId"] in found
+            operation
+            for key, operation in named
+            if operation and key == keys.listed(LISTED, operation.created_at, operation.operation_id)
         ]
         return _page(caller, operations, status, shown[-1].key if len(pointers) > limit else None)
 

@@ -19,7 +19,6 @@ from typing import Any, NoReturn
 
 import durabletask.internal.helpers as helpers
 import durabletask.internal.orchestrator_service_pb2 as pb
-import grpc
 from durabletask.testing.in_memory_backend import (
     ActivityWorkItem,
     InMemoryOrchestrationBackend,
@@ -38,9 +37,9 @@ PARENT = "parentInstanceId"
 
 
 class Aborted(Exception):
-    """The backend refused a call; `code` is its gRPC status."""
+    """The backend refused a call; `code` is the name of its gRPC status."""
 
-    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+    def __init__(self, code: str, details: str) -> None:
         super().__init__(details)
         self.code = code
 
@@ -54,8 +53,8 @@ class InProcess:
     def time_remaining(self) -> None:
         return None
 
-    def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
-        raise Aborted(code, details)
+    def abort(self, code: Any, details: str) -> NoReturn:
+        raise Aborted(code.name, details)
 
 
 CALL: Any = InProcess()

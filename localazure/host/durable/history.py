@@ -7,12 +7,11 @@ from typing import Any
 
 import durabletask.internal.orchestrator_service_pb2 as pb
 from azure.durable_functions.models.history import HistoryEventType
-from google.protobuf.timestamp_pb2 import Timestamp
 
 
 def history_json(events: Iterable[pb.HistoryEvent]) -> list[dict[str, Any]]:
     """The history as the extension's out-of-process protocol writes it; events it does not know are left out."""
-    due: dict[int, Timestamp] = {}
+    due: dict[int, Any] = {}
     written = []
     for event in events:
         kind = event.WhichOneof("eventType") or ""
@@ -27,7 +26,7 @@ def history_json(events: Iterable[pb.HistoryEvent]) -> list[dict[str, Any]]:
     return written
 
 
-def _iso(moment: Timestamp) -> str:
+def _iso(moment: Any) -> str:
     return f"{moment.ToDatetime().isoformat()}Z"
 
 

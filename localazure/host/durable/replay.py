@@ -18,7 +18,6 @@ import durabletask.internal.helpers as helpers
 import durabletask.internal.orchestrator_service_pb2 as pb
 from azure.durable_functions import DurableOrchestrationContext, Orchestrator
 from azure.durable_functions.models.actions.ActionType import ActionType
-from google.protobuf.wrappers_pb2 import StringValue
 
 from localazure.host.configuration import NotEmulated
 from localazure.host.durable.history import history_json
@@ -39,9 +38,9 @@ class Episode:
     cancelled_timers: frozenset[int]
 
 
-def text(value: str | None) -> StringValue | None:
+def text(value: str | None) -> Any:
     """An optional string as protobuf wraps it."""
-    return None if value is None else StringValue(value=value)
+    return helpers.get_string_value(value)
 
 
 def replay(function: Function, instance_id: str, parent: str | None, events: Sequence[pb.HistoryEvent]) -> Episode:

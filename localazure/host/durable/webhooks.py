@@ -14,7 +14,6 @@ from typing import Any
 
 import durabletask.internal.helpers as helpers
 import durabletask.internal.orchestrator_service_pb2 as pb
-import grpc
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -101,7 +100,7 @@ class DurableWebhooks:
             except ValueError as bad:
                 return error(400, "One or more of the arguments submitted is incorrect", str(bad))
             except Aborted as refused:
-                if refused.code is grpc.StatusCode.NOT_FOUND:
+                if refused.code == "NOT_FOUND":
                     return Response(status_code=404)
                 return error(500, "Something went wrong while processing your request", str(refused))
 

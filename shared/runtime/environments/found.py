@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from shared.access.caller import Caller
 from shared.kernel.errors import NotFound
-from shared.kernel.ids import environment_of
+from shared.kernel.ids import environment_of, is_environment_id
 from shared.kernel.record import Record
 from shared.store import keys
 from shared.store.newest import newest
@@ -30,7 +30,8 @@ async def page(
 ) -> tuple[list[R], str | None]:
     """An environment's resources of a kind, newest first, and where the next page begins. Raises `NotFound`."""
     partition = keys.partition_of(caller.tenant_id, environment_of(environment_id))
-    if await store.get(partition, keys.ENVIRONMENT) is None:
+    known = is_environment_id(environment_id) and await store.get(partition, keys.ENVIRONMENT) is not None
+    if not known:
         raise NotFound("environment", environment_id)
     found = await newest(store, partition, kind, limit=limit, after=after)
     return read_all(record_type, partition, found.rows), found.after
