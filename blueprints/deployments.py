@@ -21,9 +21,16 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
     async def deploy_release(call: Mutation, body: DeployRequest) -> Answer:
         return await app().deployments.deploy(call.intent, call.environment, body)
 
-    @at.endpoint("GET", "/deployments/{deploymentId}", scope=READ, action="deployments.get")
+    @at.endpoint(
+        "GET",
+        "/deployments/{deploymentId}",
+        scope=READ,
+        action="deployments.get",
+        reads={"compareTo": query.text},
+    )
     async def get_deployment(call: Reading) -> Found:
-        return Found(await app().deployment_reader.get(call.caller, call.params["deploymentId"]))
+        reader, ident = app().deployment_reader, call.params["deploymentId"]
+        return Found(await reader.get(call.caller, ident, compare_to=call.query.get("compareTo")))
 
     @at.endpoint("GET", "/deployments", scope=READ, action="deployments.list", reads=query.PAGED_IN_ENVIRONMENT)
     async def list_deployments(call: Reading) -> Listing:

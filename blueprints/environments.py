@@ -10,6 +10,7 @@ from shared.http import query
 from shared.http.call import Found, Listing, Mutation, Reading
 from shared.operations.intent import Answer
 from shared.runtime.environments.model import ProvisionRequest
+from shared.runtime.timeline.reading import Filter
 
 READ = "runtime.environments.read"
 WRITE = "runtime.environments.write"
@@ -29,3 +30,16 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
         listed, after = await app().inventory.page(call.caller, call.query.get("limit", query.DEFAULT_LIMIT), call.after)
         items = [one.environment.document() | {"summary": one.summary.document()} for one in listed]
         return Listing("environments", items, after)
+
+    @at.endpoint(
+        "GET",
+        "/environments/{environmentId}/timeline",
+        scope=READ,
+        action="environments.timeline",
+        reads={**query.PAGED, "kind": query.text, "from": query.instant, "to": query.instant},
+    )
+    async def read_timeline(call: Reading) -> Listing:
+        wanted = Filter(call.query.get("kind"), call.query.get("from"), call.query.get("to"))
+        limit = call.query.get("limit", query.DEFAULT_LIMIT)
+        page = await app().timeline.page(call.caller, call.params["environmentId"], wanted, limit, call.after)
+        return Listing("entries", page.entries, page.after)

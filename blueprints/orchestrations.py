@@ -14,10 +14,11 @@ import azure.durable_functions as df
 
 from shared.container import Container
 from shared.http.problem import problem_of
-from shared.kernel.errors import Refused, RuntimeCloudError, Superseded, Transient
+from shared.kernel.errors import ConcurrentChange, Refused, RuntimeCloudError, Superseded, Transient
 from shared.kernel.record import Record
 from shared.operations.model import Operation, OperationKind, Run
-from shared.operations.procedure import SUPERSEDED, Context, Payload, Steps, refused, transient, value
+from shared.operations.procedure import SUPERSEDED, Context, Payload, Steps, canceled, refused, transient, value
+from shared.operations.runs import CancelRequested
 from shared.runtime.deployments import activities as deploying
 from shared.runtime.deployments import orchestrator as deployment
 from shared.runtime.deployments import promotion, taking_back
@@ -25,8 +26,10 @@ from shared.runtime.environments import activities as provisioning
 from shared.runtime.environments import orchestrator as environment
 from shared.runtime.scaling import activities as scaling
 from shared.runtime.scaling import orchestrator as enforcement
+from shared.store.port import Conflict
 
 log = logging.getLogger(__name__)
+CROWDED = 1.0  # seconds
 Body = Callable[[Any, Any], Awaitable[Any]]
 
 ORCHESTRATORS: Mapping[str, Callable[[Context], Steps]] = {
@@ -71,22 +74,30 @@ ACTIVITIES: Mapping[str, tuple[str, type[Run], Body]] = {
 }
 
 
-async def outcome(body: Body, deps: Any, run: Run) -> Payload:
-    """Run an activity's body and say as data how it ended."""
+async def outcome(name: str, work: Callable[[], Awaitable[Any]]) -> Payload:
+    """Do an activity's work and say as data how it ended."""
     try:
-        answer = await body(deps, run)
-    except Superseded:
-        return SUPERSEDED
-    except Transient as error:
-        return transient(error.dependency, error.retry_after)
-    except Refused as error:
-        return refused(error.code, error.message)
+        answer = await work()
     except RuntimeCloudError as error:
-        return refused(problem_of(error).code, problem_of(error).detail(error))
+        return _ended_by(error)
     except Exception:  # a bug must end the operation as failed, not hang it in an orchestration that died
-        log.exception("%s failed for %s", body.__name__, run.instance_id)
+        log.exception("%s failed", name)
         return refused("InternalError", "the platform failed; its log has the reason")
     return value(answer.document() if isinstance(answer, Record) else answer)
+
+
+def _ended_by(error: RuntimeCloudError) -> Payload:
+    if isinstance(error, Superseded):
+        return SUPERSEDED
+    if isinstance(error, CancelRequested):
+        return canceled(error.by, error.reason)
+    if isinstance(error, Transient):
+        return transient(error.dependency, error.retry_after)
+    if isinstance(error, ConcurrentChange | Conflict):  # a crowd at one row, which passes
+        return transient("tables", CROWDED)
+    if isinstance(error, Refused):
+        return refused(error.code, error.message)
+    return refused(problem_of(error).code, problem_of(error).detail(error))
 
 
 def started(operation: Operation, container: Container) -> tuple[str, str, dict[str, Any]]:
@@ -131,7 +142,10 @@ def _activity(
     blueprint: df.Blueprint, name: str, app: Callable[[], Container], attribute: str, payload: type[Run], body: Body
 ) -> None:
     async def activity(run: Payload) -> Payload:
-        return await outcome(body, getattr(app(), attribute), payload.read(run))
+        async def work() -> Any:
+            return await body(getattr(app(), attribute), payload.read(run))
+
+        return await outcome(f"{name} of {run.get('operationId')}, attempt {run.get('attempt')}", work)
 
     activity.__name__ = name
     activity.__annotations__ = {}  # the worker refuses parametrised types as annotations of bindings

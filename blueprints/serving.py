@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from typing import cast
 
 import azure.durable_functions as df
 
 from blueprints.orchestrations import starter
+from shared.access.authoriser import Authoriser
+from shared.access.caller import Caller
+from shared.access.tokens import Tokens
 from shared.container import Container
+from shared.http.cursor import Cursors
 from shared.http.message import Request, Response
+from shared.http.mutating import Mutating
 from shared.http.pipeline import Pipeline
 from shared.http.routes import RouteTable
-from shared.kernel.settings import read
+from shared.kernel.errors import Transient
+from shared.kernel.settings import BadSettings, read
+
+log = logging.getLogger(__name__)
+
+
+class Unready(Authoriser):
+    """Lets nobody in while settings are missing: what is open to all is served, /health names them, the rest is 503."""
+
+    async def authenticate(self, authorization: str | None, trace_id: str) -> Caller:
+        raise Transient("settings", retry_after=30.0)
 
 
 class Serving:
@@ -31,9 +48,16 @@ class Serving:
         return self._container
 
     async def serve(self, request: Request, client: df.DurableOrchestrationClient) -> Response:
+        return await self._way().serve(request, starter(client, self.container))
+
+    def _way(self) -> Pipeline:
         if self._pipeline is None:
-            self._pipeline = self.container().pipeline(self.table)
-        return await self._pipeline.serve(request, starter(client, self.container))
+            try:
+                self._pipeline = self.container().pipeline(self.table)
+            except BadSettings as bad:
+                log.error("the app cannot serve: %s", bad)
+                return Pipeline(self.table, Unready(cast(Tokens, None)), cast(Mutating, None), Cursors(b""))
+        return self._pipeline
 
     async def close(self) -> None:
         if self._container is not None:

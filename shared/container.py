@@ -64,6 +64,7 @@ from shared.runtime.scaling.service import Scalings
 from shared.runtime.secrets.reading import Bindings
 from shared.runtime.secrets.resolution import Resolver
 from shared.runtime.secrets.service import Binding
+from shared.runtime.timeline.reading import Timeline
 from shared.runtime.upkeep import sweep as upkeep
 from shared.store import keys
 from shared.store.connection import Account
@@ -287,6 +288,10 @@ class Container:
     @cached_property
     def drift_reader(self) -> DriftReader:
         return DriftReader(self.store, self.isolation)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        return Timeline(self.store)
 
     # Sweeps.
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from infra.provisioner.engine import load
 from infra.provisioner.job import Job
-from infra.provisioner.patience import Patient
+from infra.provisioner.patience import Patience, Patient
 from shared.container import Container
 from shared.events.work import Work, WorkKind
 from shared.kernel.errors import RuntimeCloudError
@@ -63,10 +63,10 @@ def main() -> int:
 
     async def work() -> None:
         container.messaging.open()  # a sender takes a second to open: meanwhile the engine works
-        arm = Patient(container.arm, container.settings.pace.transient_budget)
+        patience = Patience(container.settings.pace.transient_budget)
         execution = os.environ.get(EXECUTION) or f"local-{uuid.uuid4().hex}"
         try:
-            await Job(container.runs, engine, arm, execution, nudge).work(run)
+            await Job(container.runs, engine, Patient(container.arm, patience), execution, nudge, patience).work(run)
         finally:
             await container.close()
 

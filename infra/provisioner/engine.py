@@ -52,7 +52,7 @@ def load(name: str) -> Engine:
     """The engine module of that name. Raises `ValueError`, before any work, when there is none."""
     try:
         module = importlib.import_module(name)
-    except ImportError as missing:
+    except (ImportError, ValueError, TypeError) as missing:  # the last two: no name at all, a relative one
         raise ValueError(f"PROVISIONER_ENGINE names {name!r}, which cannot be imported") from missing
     if not (hasattr(module, "make") and hasattr(module, "destroy")):
         raise ValueError(f"PROVISIONER_ENGINE names {name!r}, which is no engine")

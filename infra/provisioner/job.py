@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from infra.provisioner.engine import Engine, EnvironmentRecord, ResourceManager
-from shared.kernel.errors import Refused, Superseded, Transient
+from infra.provisioner.patience import Patience
+from shared.kernel.errors import Refused, RuntimeCloudError, Superseded, Transient
 from shared.operations.model import JobResult, Operation, OperationError, OperationKind, Run, StepStatus
 from shared.operations.runs import Runs
 from shared.runtime.environments.model import Environment
@@ -28,26 +29,29 @@ class Job:
     arm: ResourceManager
     execution: str  # this process, as Container Apps names it
     nudge: Callable[[Run], Awaitable[None]]
+    patience: Patience  # with the store: a hiccup must not cost an hour of an engine's work
 
     async def work(self, run: Run) -> None:
-        """Raises `Transient` when the store cannot be reached at all: the orchestration then finds the job dead."""
+        """Raises `Transient` when the store stays out of reach: the orchestration then finds the job dead."""
         try:
             if not await self._claimed(run):
                 log.info("%s: another execution works on attempt %d", run.operation_id, run.attempt)
                 return
             result = await self._result(run)
-            await self.runs.change(run, lambda row: row.model_copy(update={"result": result}))
+            await self.patience.again(lambda: self.runs.change(run, lambda row: row.model_copy(update={"result": result})))
         except Superseded:
             log.info("%s: attempt %d was replaced", run.operation_id, run.attempt)
             return
         try:
             await self.nudge(run)
-        except Transient as error:
-            log.warning("%s: no nudge, %s is away; the poll will find the result", run.operation_id, error.dependency)
+        except RuntimeCloudError as error:
+            log.warning("%s: no nudge, %r; the poll will find the result", run.operation_id, error)
 
     async def _claimed(self, run: Run) -> bool:
-        claimed = await self.runs.change(
-            run, lambda row: row if row.worker else row.model_copy(update={"worker": self.execution})
+        claimed = await self.patience.again(
+            lambda: self.runs.change(
+                run, lambda row: row if row.worker else row.model_copy(update={"worker": self.execution})
+            )
         )
         return claimed.worker == self.execution
 
@@ -69,12 +73,12 @@ class Job:
         return JobResult(attempt=run.attempt, error=OperationError(code=code, message=message))
 
     async def _run_engine(self, run: Run) -> dict[str, str]:
-        held = await self.runs.hold(run, keys.ENVIRONMENT)
+        held = await self.patience.again(lambda: self.runs.hold(run, keys.ENVIRONMENT))
         environment = Environment.read(held.others[keys.ENVIRONMENT].document)
         record = _record(environment, held.operation).document()
 
         async def progress(step: str, status: str, detail: str) -> None:
-            await self.runs.step(run, step, StepStatus(status), detail)
+            await self.patience.again(lambda: self.runs.step(run, step, StepStatus(status), detail))
 
         if held.operation.kind is OperationKind.DECOMMISSION:
             await self.engine.destroy(record, arm=self.arm, progress=progress)

@@ -1,4 +1,4 @@
-"""Faults of dependencies: refused connections, slow answers, errors, for a while and for a share of the requests.
+"""Faults of dependencies: refused connections; slow, failed, throttled, lost answers. For a while, for a share of requests.
 
 Invariants: one fault per dependency, the last one holds; a fault ends by itself after its time or when it is lifted,
 and whoever waits because of it goes on at that moment. `down` is a state of the listener, so it has no share.
@@ -22,9 +22,12 @@ class Mode(StrEnum):
     DOWN = "down"  # connection refused, open connections cut
     SLOW = "slow"  # `SLOW_SECONDS` before each answer
     ERROR = "error"  # 500 in the service's own error shape
+    THROTTLE = "throttle"  # 429, or 503 where the service says it so, with Retry-After
+    ACK_LOST = "ackLost"  # done, and then the connection ends without an answer
 
 
 HTTP_MODES = frozenset(Mode)
+BUS_MODES = frozenset({Mode.DOWN, Mode.SLOW, Mode.ERROR})
 
 
 class Listener(Protocol):

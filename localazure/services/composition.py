@@ -23,6 +23,7 @@ from localazure.arm.app import Application, application
 from localazure.arm.jobs import JobRunner
 from localazure.arm.platform_kinds import Cluster
 from localazure.control import Controlled, Faults, Traffic
+from localazure.control.faults import BUS_MODES
 from localazure.identity import Tokens
 from localazure.issuer import Issuer, Keyring
 from localazure.issuer.keyring import keyring_path
@@ -32,11 +33,14 @@ from localazure.kubernetes.status import error as kubernetes_error
 from localazure.layout import Layout
 from localazure.policy import Overrides, Policy
 from localazure.service_bus import RUNTIME, Broker
+from localazure.services import throttling
+from localazure.services.dependency import Shapes
 from localazure.services.kubeconfig import write_kubeconfig
 from localazure.services.platform_resources import ensure_platform_resources
-from localazure.services.stand_in import ErrorShape, HttpStandIn, Tls
+from localazure.services.stand_in import HttpStandIn, Tls
 from localazure.shelf import Shelf
 from localazure.supervisor.kept import CLUSTER_TOKEN, IDENTITY_HEADER, secret
+from localazure.tables import TablesProxy
 from localazure.tls import ConnectProxy, ensure_certificates
 from localazure.workloads.runner import Runner
 
@@ -65,6 +69,9 @@ class Services:
         self.cluster = kubernetes.application(self._shelf, self.workloads, authorise=self._opens_cluster)
         self.arm = self._compose_arm(settings)
         self.broker = self._compose_broker()
+        tables = (layout.ports["tables"], layout.ports["azuriteTables"])
+        self.tables = TablesProxy(*tables, partial(self.faults.strike, "tables"), partial(self.traffic.count, "tables"))
+        self.faults.register("tables", self.tables)
         self.proxy = ConnectProxy(
             layout.ports["proxy"],
             {ARM_HOST: layout.ports["arm"], "*.vault.azure.net": layout.ports["keyVault"]},
@@ -75,6 +82,7 @@ class Services:
 
     async def start(self) -> None:
         """Raises `OSError` when a port stays taken."""
+        await self.tables.start()  # first: nothing here has to be ready for it, and after a crash the app misses it most
         write_kubeconfig(self._layout, self._cluster_token)
         await self.workloads.restore()
         await asyncio.gather(self.cluster.start(), self.arm.start())
@@ -87,7 +95,9 @@ class Services:
         """Nothing listens and no job runs any more; what is on disk stays."""
         await self._control.stop()
         await self.faults.lift()
-        await asyncio.gather(self.broker.stop(), self.proxy.stop(), *(each.stop() for each in self._listeners))
+        await asyncio.gather(
+            self.broker.stop(), self.tables.stop(), self.proxy.stop(), *(each.stop() for each in self._listeners)
+        )
         await asyncio.gather(self.arm.stop(), self.cluster.stop())
         await self.workloads.close()
         self._shelf.close()
@@ -115,7 +125,7 @@ class Services:
             faults=lambda: self.faults.current("serviceBus"),
             traffic=partial(self.traffic.count, "serviceBus"),
         )
-        self.faults.register("serviceBus", broker)
+        self.faults.register("serviceBus", broker, BUS_MODES)
         return broker
 
     def _compose_listeners(self) -> list[HttpStandIn]:
@@ -124,16 +134,16 @@ class Services:
         vault = localazure.key_vault.application(self.vaults, self.tokens.check)
         identity = localazure.identity.application(self.tokens, secret(self._layout.data, IDENTITY_HEADER))
         return [
-            self._dependency("keyVault", vault, localazure.key_vault.error, self._tls),
-            self._dependency("arm", self.arm, localazure.arm.error, self._tls),
-            self._dependency("kubernetes", self.cluster, kubernetes_error, self._tls),
-            self._dependency("issuer", issuer, localazure.issuer.error),
-            self._dependency("policy", policy, localazure.policy.error),
+            self._dependency("keyVault", vault, Shapes(localazure.key_vault.error, throttling.key_vault), self._tls),
+            self._dependency("arm", self.arm, Shapes(localazure.arm.error, throttling.arm), self._tls),
+            self._dependency("kubernetes", self.cluster, Shapes(kubernetes_error, throttling.kubernetes), self._tls),
+            self._dependency("issuer", issuer, Shapes(localazure.issuer.error, throttling.issuer)),
+            self._dependency("policy", policy, Shapes(localazure.policy.error, throttling.policy)),
             HttpStandIn(identity, self._layout.ports["identity"]),
         ]
 
-    def _dependency(self, name: str, app: ASGIApp, error: ErrorShape, tls: Tls | None = None) -> HttpStandIn:
-        return HttpStandIn.of(name, app, self._layout.ports[name], error, self.faults, self.traffic, tls)
+    def _dependency(self, name: str, app: ASGIApp, shapes: Shapes, tls: Tls | None = None) -> HttpStandIn:
+        return HttpStandIn.of(name, app, self._layout.ports[name], shapes, self.faults, self.traffic, tls)
 
     def _controlled(self) -> Controlled:
         changeables = [self.arm.changeable, self.cluster]

@@ -10,30 +10,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from localazure.control.faults import Faults, Mode, stall
+from localazure.control.faults import Faults
 from localazure.control.traffic import Traffic
 from localazure.layout import LOOPBACK
+from localazure.services.dependency import SEVER, Dependency, Shapes
 
 _BIND_PATIENCE_SECONDS = 5.0  # a connection made by somebody else may hold our port for a moment after a crash
 _HEADERS_REFRESH_SECONDS = 1.0
 _BACKLOG = 2048
-_CLIENT_WENT = 499
-
-
-ErrorShape = Callable[[int], tuple[dict[str, str], bytes]]  # status → headers and body, as the service itself answers
 
 
 @dataclass(frozen=True)
 class Tls:
     certificate: Path
     key: Path
+
+
+class _Severable(HttpToolsProtocol):
+    """Offers the application to end its connection without an answer."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        offered: dict[object, object] = {"abort": self.transport.abort}
+        self.scope["extensions"] = {SEVER: offered}
 
 
 class HttpStandIn:
@@ -52,13 +58,13 @@ class HttpStandIn:
         name: str,
         app: ASGIApp,
         port: int,
-        error: ErrorShape,
+        shapes: Shapes,
         faults: Faults,
         traffic: Traffic,
         tls: Tls | None = None,
     ) -> HttpStandIn:
         """A dependency of the platform: under `name`, every answer is counted and every fault strikes."""
-        stand_in = cls(observed(name, faulty(name, app, faults, error), traffic), port, tls)
+        stand_in = cls(Dependency(name, app, shapes, faults, traffic), port, tls)
         faults.register(name, stand_in)
         return stand_in
 
@@ -73,6 +79,7 @@ class HttpStandIn:
         held = await _bind(self._port)
         config = uvicorn.Config(
             self._app,
+            http=_Severable,
             lifespan="off",
             access_log=False,
             log_config=None,
@@ -99,48 +106,6 @@ class HttpStandIn:
         for connection in list(server.server_state.connections):
             if (transport := getattr(connection, "transport", None)) is not None:
                 transport.abort()
-
-
-def observed(name: str, app: ASGIApp, traffic: Traffic) -> ASGIApp:
-    """The application, with every answer counted."""
-
-    async def counting(scope: Scope, receive: Receive, send: Send) -> None:
-        status = _CLIENT_WENT
-
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await app(scope, receive, noting)
-        finally:
-            traffic.count(name, scope["method"], scope["path"], status)
-
-    return counting
-
-
-def faulty(name: str, app: ASGIApp, faults: Faults, error: ErrorShape) -> ASGIApp:
-    """The application, except where a fault strikes."""
-
-    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
-        fault = faults.strike(name)
-        if fault is not None and fault.mode is Mode.SLOW:
-            await stall(fault)
-        if fault is not None and fault.mode is Mode.ERROR:
-            await _answer(send, 500, *error(500))
-            return
-        await app(scope, receive, send)
-
-    return failing
-
-
-async def _answer(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
-    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    pairs.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": pairs})
-    await send({"type": "http.response.body", "body": body})
 
 
 async def _bind(port: int) -> socket.socket:

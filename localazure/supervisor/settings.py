@@ -48,8 +48,12 @@ _FORBIDDEN = {
 }  # fmt: skip
 
 
-def tables_connection(layout: Layout) -> str:
-    """Azurite's well-known account. Blob and queue have ports of their own, which nothing serves: the app uses tables."""
+def tables_connection(layout: Layout, port: str = "azuriteTables") -> str:
+    """Azurite's well-known account. Blob and queue have ports of their own, which nothing serves: the app uses tables.
+
+    `port` names where Table Storage is: Azurite itself, for programs that look at rows whatever is made to fail (Ready's
+    `tables`), or `tables`, the proxy before it where faults strike and traffic is counted (the app).
+    """
     account = "devstoreaccount1"
     parts = {
         "DefaultEndpointsProtocol": "http",
@@ -57,7 +61,7 @@ def tables_connection(layout: Layout) -> str:
         "AccountKey": _STORAGE_KEY,
         "BlobEndpoint": f"{layout.url('azuriteBlob')}/{account}",
         "QueueEndpoint": f"{layout.url('azuriteQueue')}/{account}",
-        "TableEndpoint": f"{layout.url('azuriteTables')}/{account}",
+        "TableEndpoint": f"{layout.url(port)}/{account}",
     }
     return ";".join(f"{name}={value}" for name, value in parts.items()) + ";"
 
@@ -98,7 +102,7 @@ def child_environment(layout: Layout, environ: Mapping[str, str]) -> dict[str, s
 def _own(layout: Layout) -> dict[str, str]:
     return {
         "AzureWebJobsStorage": tables_connection(layout),
-        "TABLES_CONNECTION": tables_connection(layout),
+        "TABLES_CONNECTION": tables_connection(layout, "tables"),
         "ServiceBus": connection_string(layout.ports["serviceBus"]),
         "OIDC_ISSUER": layout.url("issuer"),
         "OIDC_AUDIENCE": AUDIENCE,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from shared.access.binding import BindingStatus
 from shared.access.caller import Caller
-from shared.access.governance import Governance, Permit, Question
+from shared.access.governance import Governance, Permit, Question, ReceiptRefused
 from shared.events.journal import Cause, Journal, Outcome, Place, Transaction
+from shared.http import telling
 from shared.http.call import Mutation
 from shared.http.idempotency import key_of
 from shared.http.message import Request
@@ -36,6 +37,7 @@ from shared.store.port import Conflict, Row
 log = logging.getLogger(__name__)
 TRIES = 3
 ENVIRONMENT = "environmentId"
+CREATES = "/environments"  # the one route that has no environment to look for
 DENIED = frozenset({403})
 
 
@@ -56,31 +58,48 @@ class Attempt:
     parts: Mutating
     caller: Caller
     match: Match
+    document: Mapping[str, Any] = field(default_factory=dict)  # the body, as soon as it could be read
     place: Place | None = None
     own: str = ""
     key: str | None = None
     permits: dict[str, Permit] = field(default_factory=dict)
 
-    async def run(self, request: Request, document: Mapping[str, Any], validated: Callable[[], Record | None]) -> Answer:
-        """Load, decide, commit once. Raises what the use case raises; `ConcurrentChange` after three lost races."""
+    async def run(
+        self,
+        request: Request,
+        document: Mapping[str, Any],
+        validated: Callable[[], Record | None],
+        matched: Callable[[], Awaitable[None]],
+    ) -> Answer:
+        """Load, decide, commit once. Raises what the use case raises; `ConcurrentChange` after three lost races.
+
+        `matched` asks `If-Match` anew before each try: after the rows were read that the try will write conditionally, so
+        that no change slips in between, and not before a replay, which answers what was true then.
+        """
         ident = self._environment(document)
+        if ident is None and self.match.route.path != CREATES:
+            validated()  # names the field that is missing
+            raise NotFound("environment", "")
         idempotency_key = key_of(request.headers)
         self.own = self._own_part(ident, idempotency_key)
         self.key = keys.idempotency(self.own) if idempotency_key else None
         for _ in range(TRIES):
             try:
-                return await self._once(ident, validated)
+                return await self._once(ident, validated, matched)
             except Conflict:
                 continue
         raise ConcurrentChange
 
-    async def _once(self, ident: str | None, validated: Callable[[], Record | None]) -> Answer:
+    async def _once(
+        self, ident: str | None, validated: Callable[[], Record | None], matched: Callable[[], Awaitable[None]]
+    ) -> Answer:
         admitted, remembered = await self._admitted(ident)
         body = validated()
         request = body.document() if body else {}
         request_hash = sha256(request)
         if remembered is not None:
             return await self._replayed(remembered, request_hash)
+        await matched()
         intent = Intent(self.caller, self.own, self.key, request, request_hash, self._permit(request))
         mutation = Mutation(self.caller, self.match.ids(), intent, admitted)
         answer: Answer = await (self.match.route.handler(mutation, body) if body else self.match.route.handler(mutation))
@@ -90,9 +109,10 @@ class Attempt:
         """The environment, and the answer that stands under the caller's key: one round trip for both."""
         others = [self.key] if self.key else []
         if ident is None:
-            self.place = None
-            partition = keys.partition_of(self.caller.tenant_id, ids.environment_id(self.own))
-            return None, (await self.parts.journal.store.get(partition, self.key) if self.key else None)
+            made = Place(self.caller.tenant_id, ids.environment_id(self.own))
+            remembered = await self.parts.journal.store.get(made.partition, self.key) if self.key else None
+            self.place = made if remembered else None
+            return None, remembered
         admitted = await self.parts.isolation.admit(self.caller.tenant_id, ident, *others)
         if ENVIRONMENT in self.match.params and admitted.environment.environment_id != ident:
             raise NotFound("environment", ident)
@@ -102,14 +122,14 @@ class Attempt:
         return admitted, admitted.rows.get(self.key) if self.key else None
 
     def _environment(self, document: Mapping[str, Any]) -> str | None:
-        """The id that leads to the environment: from the path, else from the body; None where the route makes it."""
+        """The id that leads to the environment: from the path, else from the body; None when there is none."""
         params = self.match.ids()
         if params:
             return params.get(ENVIRONMENT) or next(iter(params.values()))
         named = document.get(ENVIRONMENT)
-        if named is None and self.match.route.path == "/environments":
+        if not isinstance(named, str) or self.match.route.path == CREATES:
             return None
-        return named if isinstance(named, str) and ids.is_environment_id(named) else ""
+        return named if ids.is_environment_id(named) else ""
 
     def _own_part(self, ident: str | None, idempotency_key: str | None) -> str:
         if idempotency_key is None:
@@ -141,27 +161,44 @@ class Attempt:
         remembered = Remembered.read(row.document)
         if remembered.request_hash != request_hash:
             raise IdempotencyKeyReused(self.own)
-        await self._log(Outcome.REPLAYED, None, "the same key and request: the same answer")
+        await self._log(Outcome.REPLAYED, None, None)
         return Answer(remembered.status, remembered.body, remembered.location, operation_id=remembered.operation_id)
 
     async def record(self, error: BaseException) -> None:
         """The log row of an attempt that changed nothing. A store that cannot be written must not hide the error."""
         found = problem_of(error)
         outcome = Outcome.DENIED if found.status in DENIED else Outcome.FAILED
-        decision = error.decision_id if isinstance(error, PolicyDenied) else None
+        decision = error.decision_id if isinstance(error, PolicyDenied | ReceiptRefused) else None
         try:
-            await self._log(outcome, found.code, f"{self.match.route.action}: {found.code}", decision)
+            if self.place is None and not isinstance(error, NotFound):
+                self.place = await self._place()
+            await self._log(outcome, found.code, error, decision)
         except RuntimeCloudError as unwritten:
             log.warning("%s could not be recorded: %s", self.match.route.action, type(unwritten).__name__)
 
-    async def _log(self, outcome: Outcome, code: str | None, summary: str, decision_id: str | None = None) -> None:
-        caller = self.caller
+    async def _place(self) -> Place | None:
+        """The environment that was meant by what was refused before it was looked for; None unless it is the caller's.
+        Its people want to know who tried, too."""
+        try:
+            ident = self._environment(self.document)
+        except NotFound:
+            return None
+        place = Place(self.caller.tenant_id, ids.environment_of(ident or ""))
+        known = ident and await self.parts.journal.store.get(place.partition, keys.ENVIRONMENT) is not None
+        return place if known else None
+
+    async def _log(
+        self, outcome: Outcome, code: str | None, error: BaseException | None, decision_id: str | None = None
+    ) -> None:
+        caller, action, place = self.caller, self.match.route.action, self.place or Place(self.caller.tenant_id, None)
+        meant = [*self.match.params.values()][-1:] or [place.environment_id or self.match.route.path]
+        resource = meant[0][:128]
         tx = Transaction(
-            self.place or Place(caller.tenant_id, None),
+            place,
             Cause(caller.subject, caller.client_id, caller.trace_id, decision_id=decision_id),
-            self.match.route.action,
-            next(iter(self.match.params.values()), self.match.route.path)[:128],
-            summary,
+            telling.kind_of(action, outcome),
+            resource,
+            telling.summary(action, resource, outcome, code, error),
             outcome=outcome,
             code=code,
         )

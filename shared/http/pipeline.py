@@ -25,7 +25,7 @@ from shared.http.body import parse
 from shared.http.call import Found, Listing, Plain, Reading
 from shared.http.cursor import Cursors
 from shared.http.message import Request, Response
-from shared.http.mutating import Mutating
+from shared.http.mutating import Attempt, Mutating
 from shared.http.problem import problem
 from shared.http.routes import PREFIX, Match, Route, RouteTable
 from shared.http.validation import validate
@@ -53,16 +53,16 @@ class Pipeline:
         what was committed and never started."""
         trace_id = trace_id_of(request.headers.get("traceparent"))
         head = request.method == "HEAD"
+        extra: Mapping[str, str] = {}
         try:
             match = self.table.match(request.method, request.path)
+            extra = match.route.deprecation.headers() if match.route.deprecation else {}
             response = await self._matched(request, match, trace_id, start)
-            deprecation = match.route.deprecation
-            extra = deprecation.headers() if deprecation else {}
         except Exception as error:  # the outermost place: whatever it is becomes a problem document, without its text
             if not _expected(error):
                 log.exception("unhandled in %s, %s", request.method, trace_id)
             preconditioned = "if-match" in request.headers
-            response, extra = problem(error, request.path, trace_id, preconditioned=preconditioned), {}
+            response = problem(error, request.path, trace_id, preconditioned=preconditioned)
         body = b"" if head else response.body
         return Response(response.status, {**response.headers, **extra}, body)
 
@@ -99,9 +99,13 @@ class Pipeline:
         route, attempt = match.route, self.mutating.attempt(caller, match)
         try:
             model = _body_type(route.handler)
-            document = self._permitted(request, route, caller, model)
-            await self._require_match(request, match, caller)
-            answer = await attempt.run(request, document, lambda: validate(model, document) if model else None)
+            document = self._permitted(request, attempt, model)
+            answer = await attempt.run(
+                request,
+                document,
+                lambda: self._validated(request, route, model, document),
+                lambda: self._require_match(request, match, caller),
+            )
         except Exception as error:  # recorded, then answered by `serve`
             await attempt.record(error)
             raise
@@ -114,21 +118,31 @@ class Pipeline:
         if answer.status != 201 or answer.location is None:
             return None
         match = self.table.match("GET", PREFIX + answer.location)
-        found = await match.route.handler(Reading(caller, match.ids(), {}))
+        try:
+            found = await match.route.handler(Reading(caller, match.ids(), {}))
+        except RuntimeCloudError as error:  # committed is committed: the answer goes without
+            log.warning("no ETag for %s: %r", answer.location, error)
+            return None
         return preconditions.etag_of(_json(found.document))
 
-    def _permitted(self, request: Request, route: Route, caller: Caller, model: type[Record] | None) -> dict[str, Any]:
+    def _permitted(self, request: Request, attempt: Attempt, model: type[Record] | None) -> dict[str, Any]:
         """The body, once tenant and scope are settled: who may not ask learns nothing about how it was asked."""
+        caller, route = attempt.caller, attempt.match.route
         try:
-            document = parse(request, optional=model is None or _all_optional(model))
+            attempt.document = document = parse(request, optional=model is None or _all_optional(model))
         except RuntimeCloudError:
             require_scope(caller, route.scopes or ())
             raise
         if "tenantId" in document and document["tenantId"] != caller.tenant_id:
             raise TenantMismatch
         require_scope(caller, route.scopes or ())
-        query.read(request.query, route.query)
         return document
+
+    def _validated(
+        self, request: Request, route: Route, model: type[Record] | None, document: Mapping[str, Any]
+    ) -> Record | None:
+        query.read(request.query, route.query)
+        return validate(model, document) if model else None
 
     async def _started(self, start: Start, operation: Operation) -> None:
         try:

@@ -167,6 +167,14 @@ class NotRetryable(RuntimeCloudError):
         self.status = status
 
 
+class NotPaused(RuntimeCloudError):
+    """Nobody is waiting for a person there."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 class PreconditionFailed(RuntimeCloudError):
     """`If-Match` names a state that is no longer the current one."""
 

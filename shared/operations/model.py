@@ -16,6 +16,8 @@ from shared.kernel.ids import EnvironmentId, OperationId
 from shared.kernel.matrix import Matrix
 from shared.kernel.record import Record
 
+LONGEST_TOLD = 200  # characters of a message in a timeline
+
 
 class OperationStatus(StrEnum):
     NOT_STARTED = "NotStarted"
@@ -103,6 +105,35 @@ class OperationError(Record):
     code: str
     message: str
 
+    @property
+    def told(self) -> str:
+        """How what it ended is told in a timeline, cut to size."""
+        ended = "was canceled" if self.code == OperationStatus.CANCELED else f"failed with {self.code}"
+        message = self.message[:LONGEST_TOLD] + "…" * (len(self.message) > LONGEST_TOLD)
+        return f"{ended}: {message}" if message else ended
+
+
+class CancelRequest(Record):
+    """Somebody wants it taken back. The row says so; whoever works on it finds out at its next forward step."""
+
+    by: str
+    at: datetime
+    reason: str | None = None
+
+
+class PersonAction(StrEnum):
+    RETRY = "retry"
+    PROMOTE = "promote"
+
+
+class PersonDecision(Record):
+    """What a person decided about a paused operation, until its worker has taken it up."""
+
+    action: PersonAction
+    by: str
+    at: datetime
+    reason: str | None = None
+
 
 class JobResult(Record):
     """What the provisioner wrote for the attempt it ran: the truth, of which its message is only a nudge."""
@@ -139,6 +170,10 @@ class Operation(Record):
     resource_id: str
     generation: int
     receipt: Receipt | None = None
+    cancel: CancelRequest | None = None
+    paused: bool = False  # waits for a person
+    decision: PersonDecision | None = None
+    ended_by_force_at: datetime | None = None
     job: str | None = None  # "<how many were started>/<the provisioner's execution>"
     worker: str | None = None  # the execution that claimed this attempt: of two, one works
     result: JobResult | None = None
@@ -147,6 +182,16 @@ class Operation(Record):
     def instance_id(self) -> str:
         """The orchestration of this attempt: a retry never meets the history of the run it replaces."""
         return f"{self.operation_id}-{self.attempt}"
+
+    @property
+    def resource_path(self) -> str:
+        """Its resource, under /v1/runtime."""
+        return self.resource_location.removeprefix("/v1/runtime")
+
+    def again(self, failed: Operation) -> Operation:
+        """This new operation as the retry of one that ended badly: the same request, under the same decision."""
+        update = {"retry_of": failed.operation_id, "request": failed.request}
+        return self.model_copy(update=update)
 
     def shown(self) -> dict[str, Any]:
         """As the API renders it."""
@@ -157,7 +202,21 @@ class Operation(Record):
         return {name: value for name, value in self.shown().items() if name in _OUTLINE}
 
 
-_PRIVATE = {"tenantId", "projectId", "clientId", "resourceId", "generation", "receipt", "job", "worker", "result"}
+_PRIVATE = {
+    "tenantId",
+    "projectId",
+    "clientId",
+    "resourceId",
+    "generation",
+    "receipt",
+    "cancel",
+    "paused",
+    "decision",
+    "endedByForceAt",
+    "job",
+    "worker",
+    "result",
+}
 _OUTLINE = {"operationId", "kind", "status", "mustSettleBy"}
 
 

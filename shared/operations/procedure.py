@@ -58,6 +58,11 @@ def refused(code: str, message: str) -> Payload:
 
 
 SUPERSEDED: Payload = {"superseded": True}
+CANCELED = "Canceled"  # the code of a step that stopped because the operation is to be taken back
+
+
+def canceled(by: str, reason: str | None) -> Payload:
+    return refused(CANCELED, f"{by} cancelled it" + (f": {reason}" if reason else ""))
 
 
 def steady(context: Context, name: str, payload: Payload, *, until: datetime | None = None) -> Steps:
@@ -84,7 +89,7 @@ def steady_all(context: Context, name: str, payloads: Sequence[Payload], *, unti
         for index, answer in zip(todo, answers, strict=True):
             results[index] = answer
         todo = [index for index in todo if "transient" in results[index]]
-        if not todo or context.current_utc_datetime + wait > last:
+        if not todo or context.current_utc_datetime >= last:
             return [_unwrapped(result) for result in results]
         pause = max(wait, timedelta(seconds=max(results[index]["after"] for index in todo)))
         yield context.create_timer(min(context.current_utc_datetime + pause, last))

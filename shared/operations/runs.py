@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from shared.events.journal import Cause, Journal, Place, Transaction
 from shared.kernel.clock import Clock, Draw
-from shared.kernel.errors import ConcurrentChange, NotFound, Superseded
+from shared.kernel.errors import ConcurrentChange, NotFound, RuntimeCloudError, Superseded
 from shared.operations.model import (
     OPEN,
     TRANSITIONS,
@@ -48,6 +48,15 @@ async def rerun(attempt: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.k
         except Conflict:
             continue
     raise ConcurrentChange
+
+
+class CancelRequested(RuntimeCloudError):
+    """The operation is to be taken back: no forward effect any more."""
+
+    def __init__(self, operation: Operation) -> None:
+        super().__init__(operation.operation_id)
+        self.by = operation.cancel.by if operation.cancel else ""
+        self.reason = operation.cancel.reason if operation.cancel else None
 
 
 @dataclass(frozen=True)
@@ -103,10 +112,11 @@ class Runs:
         await self.store.commit(partition, self.draw(), [Replace(row.key, claimed.document(), row.version)])
         return True
 
-    async def hold(self, run: Run, *others: str) -> Held:
+    async def hold(self, run: Run, *others: str, compensating: bool = False) -> Held:
         """Read the operation, its slot and `others` (row keys) in one round trip.
 
-        Raises `Superseded` unless this attempt is the current one and the operation is running.
+        Raises `Superseded` unless this attempt is the current one and the operation is running, `CancelRequested` when
+        it is to be taken back: what is `compensating` does just that and goes on.
         """
         partition = keys.partition_of(run.tenant_id, run.environment_id)
         rows = await self.store.gather(partition, [run.operation_id, keys.SLOT, *others])
@@ -115,13 +125,15 @@ class Runs:
         operation = Operation.read(rows[run.operation_id].document)
         if operation.attempt != run.attempt or operation.status is not OperationStatus.RUNNING:
             raise Superseded(run.operation_id, run.attempt)
+        if operation.cancel is not None and not compensating:
+            raise CancelRequested(operation)
         return Held(operation, rows[run.operation_id], rows[keys.SLOT], rows)
 
     async def change(self, run: Run, change: Callable[[Operation], Operation]) -> Operation:
         """Write the operation row alone: steps, heartbeat, results. Raises `Superseded`."""
 
         async def attempt() -> Operation:
-            held = await self.hold(run)
+            held = await self.hold(run, compensating=True)
             changed = self._touched(change(held.operation))
             if changed != held.operation:
                 write = Replace(held.row.key, changed.document(), held.row.version)

@@ -6,6 +6,7 @@ generation) and voids what was read before an operation began (a drift scan comm
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from shared.events.journal import Transaction
@@ -39,7 +40,7 @@ class ListedOperation(Record):
 def take(tx: Transaction, row: Row | None, operation: Operation) -> None:
     """Add to `tx`: the operation, and the slot held by it. `row` is the slot as read, None for a new environment.
 
-    `operation.generation` must be the slot's next one. Raises `OperationInFlight`.
+    The entry tells the operation it began. `operation.generation` must be the slot's next one. Raises `OperationInFlight`.
     """
     slot = Slot.read(row.document) if row else Slot()
     slot.require_free()
@@ -48,6 +49,7 @@ def take(tx: Transaction, row: Row | None, operation: Operation) -> None:
         must_settle_by=operation.must_settle_by,
         generation=slot.generation + 1,
     )
+    tx.cause = replace(tx.cause, operation_id=operation.operation_id)
     tx.write(row, keys.SLOT, held)
     tx.create(operation.operation_id, operation)
     tx.create(

@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,6 +150,23 @@ class Tenant:
     def ended(self, deployment_id: str, seconds: float = 60.0) -> Json:
         path = f"/deployments/{deployment_id}"
         return until(lambda: self.read(path), lambda one: one["status"] in ENDED, seconds)
+
+    def listed(self, environment_id: str, services: Collection[str], seconds: float = 20.0) -> dict[str, Json]:
+        """serviceId -> inventory row, once exactly `services` are listed: the inventory follows a promotion."""
+
+        def inventory() -> dict[str, Json]:
+            return {row["serviceId"]: row for row in self.read(f"/environments/{environment_id}")["inventory"]}
+
+        return until(inventory, lambda rows: rows.keys() == set(services), seconds)
+
+    def healthy(self, service_id: str, seconds: float = 20.0, **query: str) -> Json:
+        """The latest health of a service, once it is Healthy."""
+        path = f"/services/{service_id}/health"
+
+        def healthy(answer: httpx.Response) -> bool:
+            return answer.status_code == 200 and answer.json()["status"] == "Healthy"
+
+        return dict(until(lambda: self.get(path, params=query), healthy, seconds).json())
 
     def settled(self, operation_id: str, seconds: float = 60.0) -> Json:
         path = f"/operations/{operation_id}"
@@ -314,6 +331,8 @@ def started(data: Path, *flags: str, environ: Mapping[str, str] | None = None) -
 
 
 def stderr_of(data: Path) -> str:
+    """The end of it, without what HTTP clients say of every request."""
     with contextlib.suppress(FileNotFoundError):
-        return (data / "up.stderr").read_text(errors="replace")[-TAIL:]
+        lines = (data / "up.stderr").read_text(errors="replace").splitlines()
+        return "\n".join(line for line in lines if " INFO httpx" not in line)[-TAIL:]
     return ""

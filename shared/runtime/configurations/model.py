@@ -69,26 +69,35 @@ def as_variable(value: bool | int | float | str) -> str:
     return str(value)
 
 
-_NAMES = re.compile(r"(passw(or)?d|pwd|secret|token|api_?key|private_?key|access_?key|connection_?string|sas)$", re.I)
+_NAMES = re.compile(
+    r"(passw(or)?d|passphrase|passcode|pwd|secret|credentials?|token|connection_?string|(?<![a-z])sas"
+    r"|(api|private|access|account|secret|shared|signing|encryption|master|client|storage)_?key)$",
+    re.I,
+)
 _SHAPES = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    re.compile(r"(?i)\b(AccountKey|SharedAccessKey|SharedAccessSignature|Password|Pwd)\s*="),
+    re.compile(r"(?i)\b(AccountKey|SharedAccessKey|SharedAccessSignature|Password|Pwd|client_?secret|api_?key)\s*="),
+    re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{12,}"),  # an Authorization header
     re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),  # a JWT
     re.compile(r"[?&]sig=[A-Za-z0-9%/+]{20,}"),  # a shared access signature
-    re.compile(r"://[^/\s:@]+:[^/\s:@]+@"),  # user:password in a URL
-    re.compile(r"\b(ghp|gho|ghs|xox[abp]|sk_live|AKIA)[A-Za-z0-9_-]{12,}"),
+    re.compile(r"://[^/\s:@]*:[^/\s@]+@"),  # user:password in a URL, or a password alone
+    re.compile(r"\b(gh[opsur]_|github_pat_|xox[abp]-|sk_live_|AKIA)[A-Za-z0-9_-]{12,}"),
 )
-_RANDOM_FROM = 32  # characters
-_RANDOM_BITS = 4.2  # per character: above what identifiers, paths and sentences reach
+_RANDOM = re.compile(r"(?=.*[0-9])[A-Za-z0-9+/_=-]{32,}")  # long words of letters alone are names
+_RANDOM_BITS = 4.2  # per character: above what most identifiers, paths and sentences reach
 
 
 def looks_like_a_secret(key: str, value: object) -> bool:
     """Whether a value should be a reference. Errs on the side of refusing: a reference is always possible."""
-    if not isinstance(value, str) or not value:
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
         return False
-    if _NAMES.search(key) or any(shape.search(value) for shape in _SHAPES):
+    if _NAMES.search(key):
+        return True  # a number too: PASSWORD 12345678
+    if not isinstance(value, str):
+        return False
+    if any(shape.search(value) for shape in _SHAPES):
         return True
-    return bool(re.fullmatch(rf"[A-Za-z0-9+/_=-]{{{_RANDOM_FROM},}}", value)) and _bits(value) > _RANDOM_BITS
+    return _RANDOM.fullmatch(value) is not None and _bits(value) > _RANDOM_BITS
 
 
 def _bits(text: str) -> float:

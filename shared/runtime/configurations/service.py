@@ -47,7 +47,7 @@ class Publishing:
             place,
             "configuration.published",
             configuration.configuration_id,
-            f"version {version} of {request.module_id or 'the environment'}: {len(request.values)} values",
+            f"configuration version {version} for {request.module_id or 'every module'} was published: {_counted(request)}",
         )
         tx.create(configuration.configuration_id, configuration)
         tx.create(
@@ -92,6 +92,11 @@ class Publishing:
             created_at=self.clock(),
             trace_id=intent.caller.trace_id,
         )
+
+
+def _counted(request: PublishRequest) -> str:
+    secrets = sum(isinstance(value, SecretRef) for value in request.values.values())
+    return f"keys {len(request.values)}" + (f", secret references {secrets}" if secrets else "")
 
 
 def _names(known: Any, reference: SecretRef) -> bool:

@@ -15,7 +15,7 @@ from shared.access.governance import verify
 from shared.kernel.canonical import sha256
 from shared.kernel.errors import ValidationFailed
 from shared.kernel.record import Record
-from shared.operations.model import Operation, Run
+from shared.operations.model import Operation, OperationStatus, Run
 from shared.operations.runs import Held, Runs, rerun
 from shared.runtime.catalog.rows import MAX_SERVICES, Catalog
 from shared.runtime.deployments.model import Deployment, Gate, Phase, gate_key
@@ -33,6 +33,7 @@ from shared.store.port import Replace
 
 LOOK_FOR = timedelta(seconds=45)  # one activity's share of a gate, well below the host's time limit
 SAVE_EVERY = timedelta(seconds=2)
+NAMED = 5  # services in a sentence
 ACTIONS = {"Deploy": "deployments.deploy", "RollbackDeployment": "deployments.rollback"}
 
 
@@ -69,6 +70,27 @@ class Deps:
         held = await self.runs.hold(run, keys.ENVIRONMENT, deployment_id, *others)
         deployment = Deployment.read(held.others[deployment_id].document)
         return held, deployment, Environment.read(held.others[keys.ENVIRONMENT].document)
+
+    async def end(
+        self,
+        run: Run,
+        status: OperationStatus,
+        commit: Callable[[], Awaitable[Environment]],
+    ) -> None:
+        """Commit the end once; write its projection as often as asked: a worker may have died between the two."""
+        environment = await self._ended(run, status)
+        if environment is None:
+            environment = await rerun(commit)
+        await self.index.project(environment)
+
+    async def _ended(self, run: Run, status: OperationStatus) -> Environment | None:
+        """The environment, when this attempt's end was committed before."""
+        partition = keys.partition_of(run.tenant_id, run.environment_id)
+        rows = await self.runs.store.gather(partition, [run.operation_id, keys.ENVIRONMENT])
+        operation = Operation.read(rows[run.operation_id].document)
+        if operation.attempt != run.attempt or operation.status is not status:
+            return None
+        return Environment.read(rows[keys.ENVIRONMENT].document)
 
 
 def deployment_of(run: Run) -> str:
@@ -155,6 +177,10 @@ async def _begin_wave(deps: Deps, run: WaveRun) -> None:
 
 async def run_apply(deps: Deps, run: ServiceRun) -> None:
     """Make one service's revision run. Key: (deployment, wave, service): its plan row says when it was applied."""
+    await rerun(_apply, deps, run)
+
+
+async def _apply(deps: Deps, run: ServiceRun) -> None:
     key = plan.key(deployment_of(run), run.wave, run.service_id)
     held = await deps.runs.hold(run, keys.ENVIRONMENT, key)
     require_permitted(held, deps.runs.clock())
@@ -175,6 +201,8 @@ async def run_judge(deps: Deps, run: WaveRun) -> Judged:
     held, deployment, environment = await deps.hold(run)
     await rerun(_begin_gating, deps, run)
     planned = await deps.plans.wave(held.place.partition, deployment.deployment_id, run.wave)
+    if any(item.applied_at is None for item in planned):
+        raise LookupError("judged before it was applied")  # nothing expected would be a gate that passes
     gating = _Gating(deps, run, environment, deployment.gate, [item for item in planned if item.wanted])
     return await gating.decide()
 
@@ -204,10 +232,10 @@ class _Gating:
             judged = judge(gate.policy, self._expected(), gate.evidence)
             now = clock()
             if judged.verdict is not None or now >= until:
-                await self._save(gate, judged)
-                return Judged(verdict=judged.verdict, message=self._message(gate, judged))
+                gate = await rerun(self._save, gate, judged)
+                return Judged(verdict=gate.verdict, message=self._message(gate))
             if now - saved >= SAVE_EVERY:
-                await self._save(gate, judged)
+                await rerun(self._save, gate, judged)
                 saved = now
             await self.deps.sleep(self._pause())
             gate = await self._looked(gate)
@@ -233,28 +261,39 @@ class _Gating:
         subjects = [Subject(item.wanted.target, item.wanted.workload) for item in self.planned if item.wanted]
         at = self.deps.runs.clock()
         samples = await self.deps.witness.look(self.environment.site, subjects)
-        return gate.model_copy(update={"evidence": gate.evidence.with_round(at, samples)})
+        return gate.model_copy(update={"evidence": gate.evidence.with_round(at, samples, self._expected())})
 
-    async def _save(self, gate: Gate, judged: Judgement) -> None:
-        """Raises `Superseded` when another attempt holds the operation meanwhile: its evidence is not ours to write."""
-        held = await self.deps.runs.hold(self.run, gate_key(deployment_of(self.run), self.run.wave))
+    async def _save(self, gate: Gate, judged: Judgement) -> Gate:
+        """The gate as it stands then: a verdict that another execution stored meanwhile is the verdict.
+
+        Raises `Superseded` when another attempt holds the operation: its evidence is not ours to write.
+        """
         key = gate_key(deployment_of(self.run), self.run.wave)
+        held = await self.deps.runs.hold(self.run, key)
         row = held.others.get(key)
-        if row is not None and Gate.read(row.document).verdict is not None:
-            return
+        if row is not None and (standing := Gate.read(row.document)).verdict is not None:
+            return standing
         decided = gate.model_copy(update={"verdict": judged.verdict, "healthy_since": judged.healthy_since})
-        summary = f"wave {self.run.wave}: {judged.verdict}" if judged.verdict else ""
-        tx = self.deps.runs.transaction(held, "deployment.gate-decided", summary)
+        tx = self.deps.runs.transaction(held, "deployment.gate-decided", self._told(decided))
         tx.write(row, key, decided)
         if judged.verdict is None:
             await self.deps.runs.store.commit(held.place.partition, self.deps.runs.draw(), tx.changes)
         else:
             await self.deps.runs.journal.commit(tx)
+        return decided
 
-    def _message(self, gate: Gate, judged: Judgement) -> str:
+    def _told(self, gate: Gate) -> str:
+        """The timeline's sentence."""
+        if gate.verdict is not Verdict.PASSED:
+            return f"gate {gate.verdict}, {self._message(gate)}"
+        names = ", ".join(item.service_id for item in self.planned[:NAMED])
+        more = f" and {len(self.planned) - NAMED} more" if len(self.planned) > NAMED else ""
+        return f"gate {gate.verdict}, wave {self.run.wave}: {names}{more} stayed healthy for {gate.policy.stable_seconds} s"
+
+    def _message(self, gate: Gate) -> str:
         """What stopped the wave, in the words of its last samples."""
-        if judged.verdict in (None, Verdict.PASSED):
+        if gate.verdict in (None, Verdict.PASSED):
             return ""
         last = {sample.service_id: sample for sample in gate.evidence.samples}
         odd = [f"{one.service_id}: {one.detail or one.status}" for one in last.values() if one.status != "Healthy"]
-        return f"wave {self.run.wave}: " + ", ".join(odd[:5]) if odd else f"wave {self.run.wave} was not stable"
+        return f"wave {self.run.wave}: " + ", ".join(odd[:NAMED]) if odd else f"wave {self.run.wave} was not stable"

@@ -173,6 +173,11 @@ class Deployment(Record):
     error: OperationError | None = None
     trace_id: str
 
+    @property
+    def told(self) -> str:
+        """What a timeline calls it."""
+        return f"rollback to {self.release_ref}" if self.rollback_of else f"deployment of {self.release_ref}"
+
 
 def gate_key(deployment_id: str, wave: int) -> str:
     """Sorts right after the deployment's own row, so that one read brings both."""

@@ -2,8 +2,8 @@
 
 1. Claim the attempt; a stale run ends here without an effect.
 2. Prepare: what is to run, under one hash, and what each service was before.
-3. Wave by wave, each its own sub-orchestration (replay costs grow with the square of a history): apply everything, and
-   when every apply has ended, judge the wave on evidence.
+3. Wave by wave: begin it, then, as a sub-orchestration of its own (replay costs grow with the square of a history), apply
+   everything and, when every apply has ended, judge the wave on evidence.
 4. Promote: the new revisions serve, alone; then the new stable snapshot, the end of deployment and operation, and the
    free slot are one commit. The inventory follows.
 
@@ -13,7 +13,7 @@ Whatever goes wrong once a target was touched is taken back, wave by wave in rev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared.operations.procedure import (
@@ -44,6 +44,8 @@ RESTORED = "deploy_wait_restored"
 FINISH_ROLLBACK = "deploy_finish_rollback"
 FAIL = "deploy_fail"
 
+ALONE_WITHIN = timedelta(minutes=10)  # of the time that is left for promotion and for taking it all back
+
 
 def roll_out_release(context: Context) -> Steps:
     return (yield from settled(context, _roll_out, FAIL))
@@ -56,10 +58,11 @@ def _roll_out(context: Context, run: Payload) -> Steps:
     touched: list[Payload] = []
     try:
         for wave in plan["waves"]:
+            yield from steady(context, BEGIN_WAVE, {**run, **wave})
             touched.append(wave)
             yield from _wave(context, run, wave)
         yield from steady(context, PROMOTE, run)
-        yield from _until_done(context, ALONE, run)
+        yield from _until_done(context, ALONE, run, within=ALONE_WITHIN)
         yield from steady(context, COMPLETE, run)
     except StepFailed as error:
         return (yield from _roll_back(context, run, touched, error, reversible=plan["reversible"]))
@@ -80,7 +83,6 @@ def roll_out_wave(context: Context) -> Steps:
     """One wave, as data: `{}` when its gate passed, else what stopped it. Its applies have all ended either way."""
     run: Payload = context.get_input()
     try:
-        yield from steady(context, BEGIN_WAVE, run)
         yield from steady_all(context, APPLY, [{**run, "serviceId": service} for service in run["services"]])
         yield from _judged(context, run)
     except SupersededRun:
@@ -91,28 +93,32 @@ def roll_out_wave(context: Context) -> Steps:
 
 
 def _judged(context: Context, run: Payload) -> Steps:
-    """Raises `StepFailed` unless the gate passes. An activity looks for up to a minute; the gate itself is finite."""
-    while True:
+    """Raises `StepFailed` unless the gate passes, at the deadline too. An activity looks for up to a minute."""
+    deadline = datetime.fromisoformat(run["mustSettleBy"])
+    while context.current_utc_datetime < deadline:
         seen = yield from steady(context, JUDGE, run)
         verdict = seen.get("verdict")
         if verdict == "Passed":
             return
         if verdict is not None:
             raise StepFailed(f"Gate{verdict}", seen["message"])
+    raise StepFailed("DeadlineExceeded", "the gate could not decide in time")
 
 
-def _until_done(context: Context, name: str, payload: Payload) -> Steps:
+def _until_done(context: Context, name: str, payload: Payload, *, within: timedelta | None = None) -> Steps:
     """Call an activity that waits for up to a minute until it says done. Raises `StepFailed` at the deadline."""
-    deadline = datetime.fromisoformat(payload["mustSettleBy"])
-    while not (yield from steady(context, name, payload, until=deadline)):
-        if context.current_utc_datetime >= deadline:
+    last = datetime.fromisoformat(payload["mustSettleBy"])
+    if within is not None:
+        last = min(last, context.current_utc_datetime + within)
+    while not (yield from steady(context, name, payload, until=last)):
+        if context.current_utc_datetime >= last:
             raise StepFailed("DeadlineExceeded", "the targets did not get ready in time")
 
 
 def _roll_back(context: Context, run: Payload, touched: Sequence[Payload], error: StepFailed, *, reversible: bool) -> Steps:
-    """Take everything back, the last wave first; then the outcome. Never a rollback of a rollback."""
+    """Take everything back, the last wave first; then the outcome. Never a rollback of a rollback, nor of nothing."""
     cause: dict[str, Any] = {"error": {"code": error.code, "message": error.message}}
-    if not reversible:
+    if not reversible or not touched:
         raise error
     deadline = datetime.fromisoformat(run["mustSettleBy"])
     for wave in reversed(touched):

@@ -15,8 +15,8 @@ from shared.runtime.catalog.rows import Catalog
 from shared.runtime.deployments.model import Component, Deployment, Strategy
 from shared.runtime.rollout.plan import Planned
 from shared.runtime.scaling.reading import Policies
-from shared.runtime.secrets.resolution import Resolver
-from shared.targets.port import Scaling, SecretReference, Workload
+from shared.runtime.secrets.resolution import Resolver, Variables
+from shared.targets.port import Scaling, Workload
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Preparing:
         before: Placed | None,
         scalings: Mapping[tuple[str, str], Scaling],
     ) -> Planned:
-        configuration_id = deployment.configuration_id or (before.configuration_id if before else None)
-        variables: dict[str, str | SecretReference] = {}
-        if configuration_id is not None:
-            variables = await self.resolver.variables(place, configuration_id, component.module_id)
+        standing = before.configuration_id if before else None
+        configuration_id, variables = await self._configured(
+            place, component.module_id, deployment.configuration_id, standing
+        )
         workload = Workload(
             service_id=component.module_id,
             image=component.image,
@@ -62,6 +62,17 @@ class Preparing:
         wave = 0 if deployment.strategy is Strategy.ALL_AT_ONCE else component.wave
         placed = Placed(target=component.target, workload=workload, configuration_id=configuration_id)
         return Planned(service_id=component.module_id, wave=wave, wanted=placed, before=before)
+
+    async def _configured(
+        self, place: Place, module_id: str, *configuration_ids: str | None
+    ) -> tuple[str | None, Variables]:
+        """The first configuration that is for the module, with its variables: naming another module's takes nobody's
+        away."""
+        for configuration_id in filter(None, configuration_ids):
+            variables = await self.resolver.variables(place, configuration_id, module_id)
+            if variables is not None:
+                return configuration_id, variables
+        return None, {}
 
     async def _restoring(
         self,
@@ -87,7 +98,7 @@ class Preparing:
 
     async def _current(self, place: Place, placed: Placed, scalings: Mapping[tuple[str, str], Scaling]) -> Placed:
         workload = placed.workload
-        env = await self.resolver.refreshed(place, workload.env)
+        env = await self.resolver.refreshed(place, placed.configuration_id, workload.env)
         scaling = scalings.get((workload.service_id, placed.target))
         return placed.model_copy(update={"workload": workload.model_copy(update={"env": env, "scaling": scaling})})
 

@@ -46,7 +46,9 @@ async def run_promote(deps: Deps, run: Run) -> None:
             if item.before is not None and (item.wanted is None or item.wanted.target != item.before.target):
                 await deps.effects.remove(environment.site, stamp, item.before)
 
-    await asyncio.gather(*[one(item) for item in planned])
+    ends = await asyncio.gather(*[one(item) for item in planned], return_exceptions=True)
+    for error in filter(None, ends):  # all have ended by now: nothing moves any more while it is taken back
+        raise error
 
 
 async def _begin(deps: Deps, run: Run) -> None:
@@ -57,10 +59,11 @@ async def _begin(deps: Deps, run: Run) -> None:
 
 
 async def run_wait_alone(deps: Deps, run: Run) -> bool:
-    """Whether each new revision serves and nothing else of its service is ready; waits up to `WAIT_FOR`."""
+    """Whether each new revision serves, nothing else of its service is ready and what is taken away is gone; waits up
+    to `WAIT_FOR`."""
     held, deployment, environment = await deps.hold(run)
     planned = await deps.plans.all(held.place.partition, deployment.deployment_id)
-    return await wait_until_as_planned(deps, environment, [item for item in planned if item.wanted], undo=False)
+    return await wait_until_as_planned(deps, environment, planned, undo=False)
 
 
 async def wait_until_as_planned(deps: Deps, environment: Environment, planned: list[Planned], *, undo: bool) -> bool:
@@ -96,8 +99,7 @@ async def observed(deps: Deps, environment: Environment, planned: list[Planned])
 async def run_complete(deps: Deps, run: Run) -> None:
     """Commit the stable pointer, the snapshot, the end of deployment and operation, the free slot and the events: one
     transaction. Key: the operation's status."""
-    environment = await rerun(_complete, deps, run)
-    await deps.index.project(environment)
+    await deps.end(run, OperationStatus.SUCCEEDED, lambda: _complete(deps, run))
 
 
 async def _complete(deps: Deps, run: Run) -> Environment:
@@ -112,7 +114,8 @@ async def _complete(deps: Deps, run: Run) -> Environment:
             "hold": None,  # a person deployed: that lifts it
         }
     )
-    tx = deps.runs.transaction(held, "deployment.completed", f"{deployment.release_ref} is stable")
+    summary = f"{deployment.told} succeeded and is stable; services changed: {len(planned)}"
+    tx = deps.runs.transaction(held, "deployment.completed", summary)
     tx.replace(held.others[keys.ENVIRONMENT], pointed)
     tx.replace(held.others[deployment.deployment_id], completed)
     tx.create(keys.snapshot(deployment.deployment_id), overlaid(stable, deployment, planned))
@@ -131,6 +134,10 @@ async def _complete(deps: Deps, run: Run) -> Environment:
 async def run_project(deps: Deps, run: Run) -> None:
     """Bring the inventory up to the stable snapshot. Key: the snapshot. Runs after the operation ended, so it checks
     nothing but what is stable now."""
+    await rerun(_project, deps, run)
+
+
+async def _project(deps: Deps, run: Run) -> None:
     partition = keys.partition_of(run.tenant_id, run.environment_id)
     rows = await deps.runs.store.gather(partition, [keys.ENVIRONMENT, keys.SLOT])
     environment = Environment.read(rows[keys.ENVIRONMENT].document)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from shared.access.caller import Caller
-from shared.kernel.errors import NotFound
+from shared.kernel.errors import NotFound, ValidationFailed
 from shared.kernel.ids import environment_of
+from shared.runtime.catalog.model import Placed, Snapshot
+from shared.runtime.deployments.comparison import Comparison, compared
 from shared.runtime.deployments.model import MAX_COMPONENTS, Deployment, Gate, Phase
+from shared.runtime.deployments.preparing import overlaid
 from shared.runtime.deployments.service import LISTED
 from shared.runtime.environments.found import page
+from shared.runtime.rollout.plan import Planned, content_hash
 from shared.store import keys
 from shared.store.port import Store
-from shared.store.reading import read
+from shared.store.reading import read, read_all
 
 _INTERNAL = {"projectId", "rollbackTo"}
+MAX_PLANNED = 1000  # services that a plan names: what it brings and what it takes away
 
 
 @dataclass(frozen=True)
@@ -28,14 +34,54 @@ class DeploymentPage:
 class DeploymentReader:
     store: Store
 
-    async def get(self, caller: Caller, ident: str) -> dict[str, Any]:
-        """With its gates' evidence. Raises `NotFound`, also for what is another tenant's."""
+    async def get(self, caller: Caller, ident: str, *, compare_to: str | None = None) -> dict[str, Any]:
+        """With its gates' evidence, and how it differs from `compare_to`: from what that one made run to what this one
+        did.
+
+        Raises `NotFound`, also for what is another tenant's; `ValidationFailed` naming `compareTo` when the two cannot be
+        compared.
+        """
         partition = keys.partition_of(caller.tenant_id, environment_of(ident))
         rows = await self.store.list(partition, ident, limit=MAX_COMPONENTS + 1) if ident.startswith("dep-") else []
         if not rows or rows[0].key != ident:
             raise NotFound("deployment", ident)
         gates = [read(Gate, partition, row) for row in rows[1:]]
-        return shown(read(Deployment, partition, rows[0]), {gate.wave: gate for gate in gates})
+        deployment = read(Deployment, partition, rows[0])
+        document = shown(deployment, {gate.wave: gate for gate in gates})
+        if compare_to is not None:
+            document["comparison"] = await self._comparison(partition, deployment, compare_to)
+        return document
+
+    async def _comparison(self, partition: str, deployment: Deployment, compare_to: str) -> Comparison:
+        """Of what is no deployment of this environment nothing is read: whose it is makes no difference."""
+        inside = compare_to.startswith("dep-") and environment_of(compare_to) == deployment.environment_id
+        row = await self.store.get(partition, compare_to) if inside else None
+        other = await self.made_run(partition, read(Deployment, partition, row)) if row else None
+        if other is None:
+            raise ValidationFailed({"compareTo": ["names no deployment of this environment that was prepared"]})
+        own = await self.made_run(partition, deployment)
+        if own is None:
+            raise ValidationFailed({"compareTo": ["has nothing to be compared with: this deployment was never prepared"]})
+        return compared(other, own)
+
+    async def made_run(self, partition: str, deployment: Deployment) -> Mapping[str, Placed] | None:
+        """All that ran, or was to run, with a deployment: its snapshot, else its plan laid over what was stable before.
+
+        None for one that was never prepared, and for one whose plan is no longer whole.
+        """
+        snapshot = await self._snapshot(partition, deployment.deployment_id)
+        if snapshot is not None:
+            return snapshot.services
+        rows = await self.store.list(partition, keys.plan(deployment.deployment_id), limit=MAX_PLANNED)
+        planned = read_all(Planned, partition, rows)
+        if deployment.content_hash != content_hash(planned):
+            return None
+        stable = await self._snapshot(partition, deployment.previous_deployment_id)
+        return overlaid(stable, deployment, planned).services
+
+    async def _snapshot(self, partition: str, deployment_id: str | None) -> Snapshot | None:
+        row = await self.store.get(partition, keys.snapshot(deployment_id)) if deployment_id else None
+        return read(Snapshot, partition, row) if row else None
 
     async def page(self, caller: Caller, environment_id: str, limit: int, after: str) -> DeploymentPage:
         """Newest first, without the gates' evidence. Raises `NotFound`."""

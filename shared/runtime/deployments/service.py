@@ -17,7 +17,7 @@ from shared.kernel.errors import NoStableSnapshot, NotFound, TargetNotEnabled, V
 from shared.kernel.record import Record
 from shared.operations import slot
 from shared.operations.intent import Answer, Intent
-from shared.operations.model import OperationKind
+from shared.operations.model import LONGEST_TOLD, OperationKind
 from shared.runtime.configurations.reading import Configurations
 from shared.runtime.deployments.model import (
     Component,
@@ -34,6 +34,7 @@ from shared.runtime.rollout.gate import GatePolicy, OnFailure
 from shared.store import keys
 
 LISTED = "dep"
+NAMED = 5  # components in a summary
 SLACK = timedelta(minutes=30)  # for applies, promotion and taking it all back
 
 
@@ -122,7 +123,7 @@ class Deployments:
             admitted.place,
             "deployment.requested",
             deployment.deployment_id,
-            f"{deployment.release_ref} with {len(components)} components",
+            _begun(deployment, components),
             permit,
         )
         tx.create(deployment.deployment_id, deployment)
@@ -185,6 +186,14 @@ class Deployments:
         if row is None:
             raise NotFound("deployment", deployment_id)
         return Deployment.read(row.document)
+
+
+def _begun(deployment: Deployment, components: Sequence[Component]) -> str:
+    """The timeline's sentence."""
+    names = ", ".join(component.module_id for component in components[:NAMED])
+    more = f" and {len(components) - NAMED} more" if len(components) > NAMED else ""
+    reason = f" ({deployment.reason[:LONGEST_TOLD]})" if deployment.reason else ""
+    return f"{deployment.told} began: {names}{more}{reason}"
 
 
 def event_payload(deployment: Deployment) -> dict[str, Any]:

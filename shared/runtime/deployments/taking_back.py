@@ -66,8 +66,7 @@ async def run_wait_restored(deps: Deps, run: WaveRun) -> bool:
 
 async def run_finish_rollback(deps: Deps, run: FailingRun) -> None:
     """Commit the end: `RolledBack` and a hold, or `Failed` when nothing was stable. Key: the operation's status."""
-    environment = await rerun(_finish, deps, run)
-    await deps.index.project(environment)
+    await deps.end(run, OperationStatus.FAILED, lambda: _finish(deps, run))
 
 
 async def _finish(deps: Deps, run: FailingRun) -> Environment:
@@ -76,7 +75,8 @@ async def _finish(deps: Deps, run: FailingRun) -> Environment:
         return await _end(deps, run, Phase.FAILED, OperationError(code="NoStableSnapshot", message=run.error.message))
     back = ended(deployment, Phase.ROLLED_BACK, deps.runs.clock(), error=run.error)
     held_still = _on_hold(deps, environment, deployment, run.error)
-    tx = deps.runs.transaction(held, "deployment.rolled-back", f"{deployment.release_ref}: {run.error.code}")
+    summary = f"{deployment.told} {run.error.told}; what was stable runs again" + _holding(held_still)
+    tx = deps.runs.transaction(held, "deployment.rolled-back", summary)
     tx.replace(held.others[keys.ENVIRONMENT], held_still)
     tx.replace(held.others[deployment.deployment_id], back)
     deps.runs.settle(tx, held, OperationStatus.FAILED, run.error)
@@ -86,6 +86,10 @@ async def _finish(deps: Deps, run: FailingRun) -> Environment:
     return held_still
 
 
+def _holding(environment: Environment) -> str:
+    return "; the environment is on hold" if environment.hold else ""
+
+
 def _on_hold(deps: Deps, environment: Environment, deployment: Deployment, error: OperationError) -> Environment:
     hold = Hold(since=deps.runs.clock(), deployment_id=deployment.deployment_id, reason=error.code)
     return environment.model_copy(update={"hold": hold})
@@ -93,8 +97,7 @@ def _on_hold(deps: Deps, environment: Environment, deployment: Deployment, error
 
 async def run_fail(deps: Deps, run: FailingRun) -> None:
     """Commit a deployment that ended without success and without a rollback. Key: the operation's status."""
-    environment = await rerun(_end, deps, run, Phase.FAILED, run.error)
-    await deps.index.project(environment)
+    await deps.end(run, OperationStatus.FAILED, lambda: _end(deps, run, Phase.FAILED, run.error))
 
 
 async def _end(deps: Deps, run: FailingRun, phase: Phase, error: OperationError) -> Environment:
@@ -102,7 +105,7 @@ async def _end(deps: Deps, run: FailingRun, phase: Phase, error: OperationError)
     touched = deployment.phase not in (Phase.REQUESTED, Phase.PROVISIONING, Phase.CONFIGURING)
     stable = environment.stable_deployment_id is not None
     after = _on_hold(deps, environment, deployment, error) if touched and stable else environment
-    tx = deps.runs.transaction(held, "deployment.failed", f"{deployment.release_ref}: {error.code}")
+    tx = deps.runs.transaction(held, "deployment.failed", f"{deployment.told} {error.told}" + _holding(after))
     tx.replace(held.others[keys.ENVIRONMENT], after)
     tx.replace(held.others[deployment.deployment_id], ended(deployment, phase, deps.runs.clock(), error=error))
     deps.runs.settle(tx, held, OperationStatus.FAILED, error)

@@ -29,7 +29,8 @@ TRANSITIONS: Matrix[Transition, Phase] = Matrix(
         (Transition.REQUEST, None): frozenset({Phase.REQUESTED}),
         (Transition.ADVANCE, Phase.REQUESTED): frozenset({Phase.PROVISIONING}),
         (Transition.ADVANCE, Phase.PROVISIONING): frozenset({Phase.CONFIGURING}),
-        (Transition.ADVANCE, Phase.CONFIGURING): frozenset({Phase.ROLLING_OUT}),
+        # A rollback to what runs already has no wave at all.
+        (Transition.ADVANCE, Phase.CONFIGURING): frozenset({Phase.ROLLING_OUT, Phase.PROMOTING}),
         (Transition.ADVANCE, Phase.ROLLING_OUT): frozenset({Phase.HEALTH_GATING}),
         # The next wave rolls only after the gate of the one before.
         (Transition.ADVANCE, Phase.HEALTH_GATING): frozenset({Phase.ROLLING_OUT, Phase.PROMOTING}),

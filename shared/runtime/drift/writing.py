@@ -25,6 +25,7 @@ from shared.store.port import Conflict, Row
 from shared.targets.port import Scaling
 
 FINDINGS = 40  # in one transaction: with an event each, their outbox rows and the rest, 84 of the table's 100 changes
+NAMED = 5  # findings in a summary
 ACTOR = "drift-sweep"
 CLIENT = "runtime-cloud"
 
@@ -69,7 +70,9 @@ class Writing:
     async def _commit(self, cause: Cause, slot: Row, postings: Sequence[Posting], scan: Scan | None = None) -> None:
         admitted = self.ground.admitted
         kind = "drift.detected" if any(posting.announced for posting in postings) else "drift.resolved"
-        tx = Transaction(admitted.place, cause, kind, self.ground.environment_id, _told(postings))
+        moved = [posting.finding for posting in postings if posting.moved]
+        resource = moved[0].finding_id if len(moved) == 1 else self.ground.environment_id
+        tx = Transaction(admitted.place, cause, kind, resource, _told(postings))
         tx.replace(slot, admitted.slot)
         for posting in postings:
             finding = posting.finding
@@ -78,7 +81,7 @@ class Writing:
                 tx.emit(EventType.DRIFT_DETECTED, finding.document(), module_id=finding.service_id)
         if scan is not None:
             tx.write(admitted.rows.get(keys.SCAN), keys.SCAN, scan)
-        if any(posting.moved for posting in postings):
+        if moved:
             await self.journal.commit(tx)
         else:  # nothing happened that a timeline should tell every few minutes
             await self.journal.store.commit(admitted.place.partition, self.journal.draw(), tx.changes)
@@ -98,6 +101,12 @@ def _told(postings: Sequence[Posting]) -> str:
         finding = moved[0].finding
         subject = finding.service_id or finding.environment_id
         word = f"wanted {finding.desired}, found {finding.actual}" if moved[0].announced else "is as wanted again"
-        return f"{subject}, {finding.kind}: {word}"
+        return f"{subject}, {finding.kind} ({finding.severity}): {word}"
     found = sum(posting.announced for posting in moved)
-    return f"{found} differences found, {len(moved) - found} gone"
+    named = ", ".join(_named(posting.finding) for posting in moved[:NAMED])
+    more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
+    return f"{found} differences found, {len(moved) - found} gone: {named}{more}"
+
+
+def _named(finding: Finding) -> str:
+    return f"{finding.service_id or finding.environment_id} {finding.kind}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from shared.access.binding import BindingStatus, TenantBinding
 from shared.events.envelope import EventType
+from shared.events.journal import Place
+from shared.kernel.errors import Superseded
 from shared.kernel.record import Record
 from shared.operations.model import JobResult, Operation, OperationError, OperationStatus, Run
 from shared.operations.runs import Held, Runs, rerun
@@ -52,19 +55,24 @@ async def run_claim(deps: Deps, run: Run) -> bool:
 async def run_start_job(deps: Deps, run: Run) -> None:
     """Key: (operation, attempt): an execution named on the row means that one was started.
 
-    A crash between the start and the write starts a second one; the provisioner claims the attempt on the row, so only
-    one of the two works and the other ends quietly.
+    A crash between the start and the write starts a second one, unless the first has claimed the attempt on the row by
+    then; the provisioner claims it before it works, so only one of the two does and the other ends quietly.
     """
-    held = await deps.runs.hold(run)
-    count, _, execution = (held.operation.job or "0/").partition("/")
-    if not execution:
-        await _start(deps, run, max(int(count), 1))
+    operation = (await deps.runs.hold(run)).operation
+    count, _, execution = (operation.job or "0/").partition("/")
+    if not execution and operation.worker is None:
+        await _start(deps, run, max(int(count), 1), dead=None)
 
 
-async def _start(deps: Deps, run: Run, count: int) -> None:
-    """The claim of an earlier execution is lifted before the new one starts, or it would find it and leave."""
+async def _start(deps: Deps, run: Run, count: int, *, dead: str | None) -> None:
+    """The claim of a dead execution is lifted before the new one starts, or it would find it and leave. A claim that
+    somebody made since we looked stands: the new one leaves."""
     waiting = "the provisioner to report"
-    await deps.runs.change(run, lambda row: row.model_copy(update={"job": f"{count}/", "worker": None}))
+
+    def lifted(row: Operation) -> Operation:
+        return row.model_copy(update={"job": f"{count}/", "worker": None if row.worker == dead else row.worker})
+
+    await deps.runs.change(run, lifted)
     execution = await deps.job.start(run.tenant_id, run.operation_id, run.attempt)
     await deps.runs.change(run, lambda row: row.model_copy(update={"job": f"{count}/{execution}", "waiting_for": waiting}))
 
@@ -84,25 +92,41 @@ def _result_of(operation: Operation, run: Run) -> JobResult | None:
 
 
 async def _look_at_job(deps: Deps, run: Run, operation: Operation) -> Seen:
+    """Both are asked for: the execution that was started last, and the one that claimed the attempt, which may be an
+    earlier one whose start was never written down."""
     count, _, execution = (operation.job or "0/").partition("/")
-    if execution and await deps.job.alive(execution):
-        return Seen(done=False)
-    # Its last write may have come between our read and the look at the job: read once more before it counts as dead.
-    again = await deps.runs.hold(run)
-    if _result_of(again.operation, run) is not None:
+    for named in {execution, operation.worker} - {"", None}:
+        if await deps.job.alive(str(named)):
+            return Seen(done=False)
+    # A last write or a claim may have come between our read and the look: read once more before all of it counts as dead.
+    again = (await deps.runs.hold(run)).operation
+    if _result_of(again, run) is not None or again.worker != operation.worker:
         return Seen(done=False)
     if int(count) >= JOB_STARTS:
         return Seen(done=False, error=OperationError(code="ProvisionerFailed", message=f"it ended {count} times unheard"))
-    await _start(deps, run, int(count) + 1)
+    await _start(deps, run, int(count) + 1, dead=operation.worker)
     return Seen(done=False)
 
 
 async def run_complete(deps: Deps, run: Run) -> None:
     """Commit the environment as Provisioned, its binding as Active and the operation as Succeeded: one transaction.
 
-    Key: the operation's status; a repeated call finds it ended and is told `Superseded`.
+    Key: the operation's status; a repeated call finds it ended, brings the list up to date and is told `Superseded`.
     """
-    environment = await rerun(_complete, deps, run)
+    await _projected(deps, run, rerun(_complete, deps, run))
+
+
+async def _projected(deps: Deps, run: Run, ended: Awaitable[Environment]) -> None:
+    """The list follows the commit. If it could not be written the activity is repeated, which finds the operation ended
+    and still owes the list what stands there now."""
+    try:
+        environment = await ended
+    except Superseded:
+        place = Place(run.tenant_id, run.environment_id)
+        row = await deps.runs.store.get(place.partition, keys.ENVIRONMENT)
+        if row is not None:
+            await deps.index.project(Environment.read(row.document))
+        raise
     await deps.index.project(environment)
 
 
@@ -114,7 +138,7 @@ async def _complete(deps: Deps, run: Run) -> Environment:
     environment = Environment.read(held.others[keys.ENVIRONMENT].document)
     TRANSITIONS.require(Transition.COMPLETE, environment.status, EnvironmentStatus.PROVISIONED)
     provisioned = environment.model_copy(update={"status": EnvironmentStatus.PROVISIONED, "outputs": result.outputs})
-    tx = deps.runs.transaction(held, "environment.provisioned", f"{environment.name} is provisioned")
+    tx = deps.runs.transaction(held, "environment.provisioned", f"provisioning of {environment.name} succeeded")
     tx.replace(held.others[keys.ENVIRONMENT], provisioned)
     binding = TenantBinding.read(held.others[keys.BINDING].document)
     active = {"status": BindingStatus.ACTIVE, "changed_at": deps.runs.clock(), "changed_by": "provisioning"}
@@ -131,9 +155,8 @@ def _payload(environment: Environment) -> dict[str, Any]:
 
 
 async def run_fail(deps: Deps, failing: Failing) -> None:
-    """Commit the environment and the operation as Failed; both stay retryable. Key: the operation's status."""
-    environment = await rerun(_fail, deps, failing)
-    await deps.index.project(environment)
+    """Commit the environment and the operation as Failed; both stay retryable. Key: as `run_complete`'s."""
+    await _projected(deps, failing, rerun(_fail, deps, failing))
 
 
 async def _fail(deps: Deps, failing: Failing) -> Environment:
@@ -142,7 +165,8 @@ async def _fail(deps: Deps, failing: Failing) -> Environment:
     environment = Environment.read(row.document)
     TRANSITIONS.require(Transition.FAIL, environment.status, EnvironmentStatus.FAILED)
     failed = environment.model_copy(update={"status": EnvironmentStatus.FAILED})
-    tx = deps.runs.transaction(held, "environment.provision-failed", f"{environment.name}: {failing.error.code}")
+    summary = f"provisioning of {environment.name} {failing.error.told}"
+    tx = deps.runs.transaction(held, "environment.provision-failed", summary)
     tx.replace(row, failed)
     deps.runs.settle(tx, held, OperationStatus.FAILED, failing.error)
     await deps.runs.journal.commit(tx)

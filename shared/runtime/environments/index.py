@@ -18,7 +18,7 @@ from shared.kernel.record import Record
 from shared.operations.model import Operation
 from shared.runtime.environments.model import Environment, EnvironmentStatus
 from shared.store import keys
-from shared.store.port import Change, Create, Put, Replace, Store
+from shared.store.port import Change, Conflict, Create, Put, Replace, Store
 
 LISTED = "env"
 OPERATIONS = "op"
@@ -28,6 +28,7 @@ CAME_WITHIN = timedelta(minutes=2)  # far beyond the life of the request that cl
 class Named(Record):
     environment_id: EnvironmentId
     claimed_at: datetime
+    renewed_at: datetime  # the last time that somebody came for it; from then on the commit has to come
 
 
 class Summary(Record):
@@ -62,8 +63,21 @@ class Index:
     draw: Draw
     shards: int
 
+    async def claimed_at(self, tenant_id: str, name: str, environment_id: EnvironmentId) -> datetime | None:
+        """When this environment claimed the name; None when it has not.
+
+        Its list row is keyed by that instant, so racers with one idempotency key, and whoever repeats a request that died
+        half-way, write the same row and not another beside it.
+        """
+        standing = await self.store.get(keys.tenant_partition(tenant_id), keys.name(name))
+        holder = Named.read(standing.document) if standing else None
+        return holder.claimed_at if holder and holder.environment_id == environment_id else None
+
     async def announce(self, environment: Environment, operation: Operation) -> None:
-        """Claim the name and list the environment, ahead of its own commit. Raises `NameTaken`."""
+        """Claim the name and list the environment, ahead of its own commit.
+
+        Raises `NameTaken`, `Conflict` when another claim came between.
+        """
         partition = keys.tenant_partition(environment.tenant_id)
         claim = await self._claim(partition, environment)
         listed = Put(
@@ -108,16 +122,20 @@ class Index:
         return Put(key, ListedEnvironment(environment=environment, summary=summary).document())
 
     async def _claim(self, partition: str, environment: Environment) -> list[Change]:
-        """The change that claims the name; none when the name is this environment's already."""
+        """The change that claims the name, or claims it again when the first claim is old; else none."""
         key = keys.name(environment.name)
-        named = Named(environment_id=environment.environment_id, claimed_at=self.clock())
+        now = self.clock()
+        named = Named(environment_id=environment.environment_id, claimed_at=environment.created_at, renewed_at=now)
         standing = await self.store.get(partition, key)
         if standing is None:
             return [Create(key, named.document())]
         holder = Named.read(standing.document)
         if holder.environment_id == environment.environment_id:
-            return []
-        if not await self._free(environment.tenant_id, holder):
+            if holder.claimed_at != environment.created_at:  # by a racer, since we asked: begin anew with his instant
+                raise Conflict(key)
+            if now - holder.renewed_at < CAME_WITHIN / 2:
+                return []
+        elif not await self._free(environment.tenant_id, holder):
             raise NameTaken(environment.name)
         return [Replace(key, named.document(), standing.version)]
 
@@ -126,5 +144,5 @@ class Index:
         partition = keys.partition_of(tenant_id, holder.environment_id)
         row = await self.store.get(partition, keys.ENVIRONMENT)
         if row is None:
-            return self.clock() - holder.claimed_at > CAME_WITHIN
+            return self.clock() - holder.renewed_at > CAME_WITHIN
         return Environment.read(row.document).status is EnvironmentStatus.DECOMMISSIONED

@@ -33,7 +33,7 @@ class Environments:
 
         Raises `NameTaken`, `PolicyDenied`, `Transient`.
         """
-        environment = self._intended(intent, request)
+        environment = await self._intended(intent, request)
         permit = await intent.permit(None, request.stage)
         place = Place(environment.tenant_id, environment.environment_id, environment.project_id)
         location = f"/environments/{environment.environment_id}"
@@ -44,7 +44,7 @@ class Environments:
             location=location,
             generation=1,
             now=environment.created_at,
-            within=PROVISION_WITHIN,
+            within=self.clock() - environment.created_at + PROVISION_WITHIN,
             permit=permit,
         )
         await self.index.announce(environment, operation)
@@ -52,7 +52,7 @@ class Environments:
             place,
             "environment.provision-requested",
             environment.environment_id,
-            f"{environment.name} ({environment.stage}, {environment.region}) is to be made",
+            f"provisioning of {environment.name} ({environment.stage}, {environment.region}) began",
             permit,
         )
         tx.create(keys.ENVIRONMENT, environment)
@@ -63,16 +63,17 @@ class Environments:
         await self.journal.commit(tx)
         return answer
 
-    def _intended(self, intent: Intent, request: ProvisionRequest) -> Environment:
+    async def _intended(self, intent: Intent, request: ProvisionRequest) -> Environment:
         TRANSITIONS.require(Transition.PROVISION, None, EnvironmentStatus.PROVISIONING)
         environment_id = ids.environment_id(intent.own)
+        claimed_at = await self.index.claimed_at(request.tenant_id, request.name, environment_id)
         return Environment(
             **request.model_dump(),
             environment_id=environment_id,
             status=EnvironmentStatus.PROVISIONING,
             pulumi_stack_ref=request.name,
             placement=Placement(subscription_id=self.subscription_id, resource_group=f"rg-{environment_id}"),
-            created_at=self.clock(),
+            created_at=claimed_at or self.clock(),
             trace_id=intent.caller.trace_id,
         )
 

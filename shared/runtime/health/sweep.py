@@ -45,6 +45,7 @@ AT_ONCE = 8  # environments of a shard
 PAGE = 500
 EVENTS = 40  # in one transaction: with its rows, far below the table's 100 changes
 NAMED = 5  # services in a summary
+LONGEST_CAUSE = 64  # characters of a check's name in it
 ACTOR = "health-sweep"
 CLIENT = "runtime-cloud"
 
@@ -201,10 +202,13 @@ class _Writing:
         }
 
     def _summary(self, before: EnvironmentHealth, changed: Sequence[str]) -> str:
-        named = ", ".join(
-            f"{name}: {_status(before, name)} to {self.health.services[name].status}" for name in changed[:NAMED]
-        )
+        named = ", ".join(self._change(before, name) for name in changed[:NAMED])
         return f"{named} and {len(changed) - NAMED} more" if len(changed) > NAMED else named
+
+    def _change(self, before: EnvironmentHealth, service_id: str) -> str:
+        service = self.health.services[service_id]
+        because = f" ({service.cause[:LONGEST_CAUSE]})" if service.cause else ""
+        return f"{service_id}: {_status(before, service_id)} to {service.status}{because}"
 
 
 def _status(health: EnvironmentHealth, service_id: str) -> HealthStatus:

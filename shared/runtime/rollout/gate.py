@@ -3,7 +3,8 @@
 Time runs wait -> stable -> retry timeout. A round is one look at every service of the wave. It is healthy only if every
 service is; rounds in an unbroken healthy streak of `stable_seconds` pass the gate. A round that is not healthy breaks the
 streak; at the retry timeout, or beyond the limit of its kind, it decides. *Failed* is definite: a service said so.
-*Inconclusive*: nobody could tell. *Error*: the target could not be asked. None of the three ever promotes.
+*Inconclusive*: nobody could tell. *Error*: the target could not be asked. None of the three ever promotes. Nor does a
+silence: rounds further apart than `LONGEST_SILENCE` (the platform itself was away) are no streak, and no strike either.
 
 A sample counts only if it was taken after the apply and is of the revision that was applied.
 """
@@ -20,6 +21,8 @@ from pydantic import Field
 from shared.kernel.record import Record
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.health.witness import UNREACHABLE, Sample
+
+LONGEST_SILENCE = timedelta(seconds=30)  # far more than a look and the pause before it take
 
 
 class Verdict(StrEnum):
@@ -55,7 +58,7 @@ class GatePolicy(Record):
 
     @property
     def longest(self) -> timedelta:
-        """The gate cannot take longer: a streak that began in time may end after the timeout."""
+        """While somebody looks, the gate takes no longer, but for the looks: a streak may end after the timeout."""
         return timedelta(seconds=self.wait_seconds + self.retry_timeout_seconds + self.stable_seconds)
 
 
@@ -73,19 +76,29 @@ class Evidence(Record):
     rounds: list[datetime] = []
     samples: list[Sample] = []
 
-    def with_round(self, at: datetime, samples: Iterable[Sample]) -> Evidence:
-        """Each service has exactly one sample a round; what looks like the one before is counted, not repeated."""
+    def with_round(self, at: datetime, samples: Iterable[Sample], expected: Iterable[Expected]) -> Evidence:
+        """Each service has exactly one sample a round; what looks like the one before is counted, not repeated.
+
+        A look from before the apply (clocks differ) is never counted with one from after it: it does not count at all.
+        """
+        applied = {service.service_id: service.applied_at for service in expected}
         runs = list(self.samples)
         last = {run.service_id: index for index, run in enumerate(runs)}
         for sample in samples:
             index = last.get(sample.service_id)
-            if index is not None and runs[index].same_as(sample):
+            if index is not None and runs[index].same_as(sample) and _same_side(runs[index], sample, applied):
                 runs[index] = runs[index].model_copy(
                     update={"count": runs[index].count + 1, "last_evaluated_at": sample.evaluated_at}
                 )
             else:
                 runs.append(sample)
         return Evidence(rounds=[*self.rounds, at], samples=runs)
+
+
+def _same_side(run: Sample, sample: Sample, applied: Mapping[str, datetime]) -> bool:
+    """Whether both were taken after the apply, or both before."""
+    at = applied.get(sample.service_id)
+    return at is None or (run.evaluated_at > at) == (sample.evaluated_at > at)
 
 
 @dataclass(frozen=True)
@@ -101,11 +114,14 @@ class _Course:
     policy: GatePolicy
     opened: datetime
     healthy_since: datetime | None = None
+    looked: datetime | None = None
     seen: dict[Verdict, int] = field(default_factory=dict)
 
     def take(self, at: datetime, kind: Verdict) -> Verdict | None:
+        silent = self.looked is not None and at - self.looked > LONGEST_SILENCE
+        self.looked = at
         if kind is Verdict.PASSED:
-            self.healthy_since = self.healthy_since or at
+            self.healthy_since = at if silent else self.healthy_since or at
             stable = timedelta(seconds=self.policy.stable_seconds)
             return Verdict.PASSED if at - self.healthy_since >= stable else None
         self.healthy_since = None

@@ -13,7 +13,7 @@ from shared.runtime.catalog.model import Placed
 from shared.runtime.catalog.rows import Catalog
 from shared.runtime.environments.model import Environment
 from shared.runtime.rollout.effects import stamp_of
-from shared.runtime.scaling.model import Enforcement, ScalingPolicy, effective
+from shared.runtime.scaling.model import Enforcement, ScalingPolicy, effective, told
 from shared.store import keys
 from shared.targets.port import Target
 
@@ -67,9 +67,11 @@ async def run_complete(deps: Deps, run: Run) -> None:
 
 async def _complete(deps: Deps, run: Run) -> None:
     held, policy = await _held(deps, run)
-    tx = deps.runs.transaction(held, "scaling-policy.enforced", f"{policy.service_id}: bounds are with {policy.target}")
-    if policy.version == held.operation.request["version"]:
-        honoured = effective(policy.target, policy.requested)
+    honoured = effective(policy.target, policy.requested)
+    current = policy.version == held.operation.request["version"]
+    summary = f"{policy.service_id}: {policy.target} honours {told(honoured) if current else 'bounds replaced meanwhile'}"
+    tx = deps.runs.transaction(held, "scaling-policy.enforced", summary)
+    if current:
         word = Enforcement.ENFORCED if honoured == policy.requested else Enforcement.PARTIAL
         enforced = policy.model_copy(update={"effective": honoured, "enforcement": word})
         tx.replace(held.others[policy.scaling_policy_id], enforced)
@@ -90,9 +92,10 @@ async def run_fail(deps: Deps, run: FailingRun) -> None:
 
 async def _fail(deps: Deps, run: FailingRun) -> None:
     held, policy = await _held(deps, run)
-    # The next try waits its turn: a target that refuses must not be asked every second.
-    failed = policy.model_copy(update={"failed_at": deps.runs.clock()})
-    tx = deps.runs.transaction(held, "scaling-policy.enforcement-failed", f"{policy.service_id}: {run.error.code}")
-    tx.replace(held.others[policy.scaling_policy_id], failed)
+    summary = f"{policy.service_id}: bringing the bounds to {policy.target} {run.error.told}"
+    tx = deps.runs.transaction(held, "scaling-policy.enforcement-failed", summary)
+    if policy.version == held.operation.request["version"]:
+        # The next try waits its turn: a target that refuses must not be asked every second.
+        tx.replace(held.others[policy.scaling_policy_id], policy.model_copy(update={"failed_at": deps.runs.clock()}))
     deps.runs.settle(tx, held, OperationStatus.FAILED, run.error)
     await deps.runs.journal.commit(tx)

@@ -17,7 +17,7 @@ from shared.runtime.catalog.rows import Catalog
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.model import EnvironmentStatus
-from shared.runtime.scaling.model import Enforcement, ScalingPolicy
+from shared.runtime.scaling.model import Enforcement, ScalingPolicy, told
 from shared.runtime.scaling.reading import Policies
 from shared.store import keys
 
@@ -36,11 +36,11 @@ class Enforcing:
     clock: Clock
     draw: Draw
 
-    async def due(self, admitted: Admitted) -> list[ScalingPolicy]:
-        """Policies whose enforcement can begin: pending, and of a service that runs on that target."""
+    async def waiting(self, admitted: Admitted) -> list[ScalingPolicy]:
+        """Policies that wait to be enforced: pending, and of a service that runs on that target."""
         if admitted.environment.status is not EnvironmentStatus.PROVISIONED:
             return []
-        pending = [policy for policy in await self.policies.of(admitted.place) if self._is_due(policy)]
+        pending = [policy for policy in await self.policies.of(admitted.place) if policy.enforcement is Enforcement.PENDING]
         if not pending:
             return []
         snapshot = await self.catalog.snapshot(admitted.place, admitted.environment.stable_deployment_id)
@@ -51,9 +51,9 @@ class Enforcing:
             if policy.service_id in services and services[policy.service_id].target == policy.target
         ]
 
-    def _is_due(self, policy: ScalingPolicy) -> bool:
-        rested = policy.failed_at is None or self.clock() - policy.failed_at >= AGAIN_AFTER
-        return policy.enforcement is Enforcement.PENDING and rested
+    def is_due(self, policy: ScalingPolicy) -> bool:
+        """Whether a waiting policy's turn has come: one whose enforcement failed rests for `AGAIN_AFTER`."""
+        return policy.failed_at is None or self.clock() - policy.failed_at >= AGAIN_AFTER
 
     async def begin(self, admitted: Admitted, policy: ScalingPolicy) -> Operation:
         """Raises `OperationInFlight`, `Conflict` when the slot was taken meanwhile."""
@@ -61,10 +61,10 @@ class Enforcing:
         await self.index.announce_operation(operation)
         tx = Transaction(
             admitted.place,
-            Cause(SUBJECT, CLIENT, policy.trace_id, operation_id=operation.operation_id),
+            Cause(SUBJECT, CLIENT, policy.trace_id, caused_by=policy.scaling_policy_id),
             "scaling-policy.enforcement-begun",
             policy.scaling_policy_id,
-            f"{policy.service_id}: bounds go to {policy.target}",
+            f"{policy.service_id}: bringing {told(policy.requested)} to {policy.target} began",
         )
         slot.take(tx, admitted.rows[keys.SLOT], operation)
         await self.journal.active.mark(admitted.place)

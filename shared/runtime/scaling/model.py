@@ -77,6 +77,11 @@ class ScalingPolicy(Record):
         return shown | self.requested.document()
 
 
+def told(scaling: Scaling) -> str:
+    """Bounds as a timeline tells them."""
+    return f"{scaling.min_replicas} to {scaling.max_replicas} replicas by {scaling.metric}"
+
+
 def effective(target: ComputeTarget, requested: Scaling) -> Scaling:
     """What the target can honour of it: Kubernetes' HorizontalPodAutoscaler keeps at least one replica."""
     if target is ComputeTarget.AKS and requested.min_replicas == 0:

@@ -12,7 +12,7 @@ from shared.kernel.errors import TargetNotEnabled
 from shared.kernel.record import Record
 from shared.operations.intent import Answer, Intent
 from shared.runtime.environments.isolation import Admitted
-from shared.runtime.scaling.model import Enforcement, ScalingPolicy, ScalingRequest
+from shared.runtime.scaling.model import Enforcement, ScalingPolicy, ScalingRequest, told
 from shared.runtime.scaling.reading import LISTED
 from shared.store import keys
 from shared.targets.port import Scaling
@@ -48,7 +48,7 @@ class Scalings:
             admitted.place,
             "scaling-policy.confirmed" if same else "scaling-policy.applied",
             ident,
-            f"{request.service_id}: {requested.min_replicas} to {requested.max_replicas} by {requested.metric}",
+            f"policy of {request.service_id} on {request.target} {'confirmed' if same else 'applied'}: {told(requested)}",
             permit,
         )
         location = f"/scaling-policies/{ident}"

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from shared.events.journal import Place
 from shared.kernel.errors import ValidationFailed
-from shared.runtime.configurations.model import SecretRef, as_variable
+from shared.runtime.configurations.model import SecretRef, Value, as_variable
 from shared.runtime.configurations.reading import Configurations
 from shared.runtime.secrets.model import SecretBinding
 from shared.store.port import Store
-from shared.store.reading import read, read_all
+from shared.store.reading import read
 from shared.targets.port import SecretReference
 
-MOST = 1000
+Variables = dict[str, str | SecretReference]
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,16 @@ class Resolver:
     store: Store
     configurations: Configurations
 
-    async def variables(self, place: Place, configuration_id: str, module_id: str) -> dict[str, str | SecretReference]:
-        """The variables that a configuration gives to a module; none when it is another module's.
+    async def variables(self, place: Place, configuration_id: str, module_id: str) -> Variables | None:
+        """The variables that a configuration gives to a module; None when it is another module's.
 
         Raises `ValidationFailed` when it names a secret that is not bound (any more).
         """
         configuration = await self.configurations.require(place, configuration_id, "configurationId")
         if configuration.module_id not in (None, module_id):
-            return {}
+            return None
         bindings = await self._bindings(place, configuration.values.values())
-        variables: dict[str, str | SecretReference] = {}
+        variables: Variables = {}
         for key, value in configuration.values.items():
             variables[key] = _referenced(bindings, key, value) if isinstance(value, SecretRef) else as_variable(value)
         return variables
@@ -41,26 +41,27 @@ class Resolver:
         rows = await self.store.gather(place.partition, sorted(wanted)) if wanted else {}
         return {key: read(SecretBinding, place.partition, row) for key, row in rows.items()}
 
-    async def refreshed(self, place: Place, env: Mapping[str, str | SecretReference]) -> dict[str, str | SecretReference]:
-        """The same variables with each secret at the version its binding uses now."""
-        if not any(isinstance(value, SecretReference) for value in env.values()):
+    async def refreshed(self, place: Place, configuration_id: str | None, env: Variables) -> Variables:
+        """The same variables with each secret at the version its own binding uses now: two bindings may name one secret.
+
+        The configuration that made them says which binding is whose. What is not bound any more stays as it was.
+        """
+        if configuration_id is None or not any(isinstance(value, SecretReference) for value in env.values()):
             return dict(env)
-        rows = await self.store.list(place.partition, "sec-", limit=MOST)
-        current = {
-            (binding.vault_uri, secret.secret_name): secret.version
-            for binding in read_all(SecretBinding, place.partition, rows)
-            for secret in binding.secrets
-        }
-        return {
-            key: _at(value, current.get((value.vault_uri, value.secret_name)))
-            if isinstance(value, SecretReference)
-            else value
-            for key, value in env.items()
-        }
+        configuration = await self.configurations.find(place, configuration_id)
+        values = configuration.values if configuration else {}
+        bindings = await self._bindings(place, values.values())
+        return {key: _current(bindings, values.get(key), value) for key, value in env.items()}
 
 
-def _at(reference: SecretReference, version: str | None) -> SecretReference:
-    return reference.model_copy(update={"version": version}) if version else reference
+def _current(
+    bindings: Mapping[str, SecretBinding], named: Value | None, value: str | SecretReference
+) -> str | SecretReference:
+    if not isinstance(value, SecretReference) or not isinstance(named, SecretRef):
+        return value
+    binding = bindings.get(named.binding_id)
+    secret = binding.secret(named.name) if binding else None
+    return value.model_copy(update={"version": secret.version}) if secret and secret.version else value
 
 
 def _referenced(bindings: Mapping[str, SecretBinding], key: str, value: SecretRef) -> SecretReference:

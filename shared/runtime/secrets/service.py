@@ -18,6 +18,7 @@ from shared.runtime.secrets.model import BindRequest, BoundSecret, SecretBinding
 from shared.store import keys
 
 LISTED = "sec"
+NAMED = 5  # secrets in a summary
 
 
 class Version(Protocol):
@@ -45,13 +46,12 @@ class Binding:
     journal: Journal
     vault: Vault
     clock: Clock
-    vaults: frozenset[str]  # allowed besides the environment's own
+    vaults: frozenset[str]  # allowed besides the environment's own, where its binding has no list
 
     async def bind(self, intent: Intent, admitted: Admitted, request: BindRequest) -> Answer:
         """Raises `ValidationFailed` naming each secret without an enabled version, `PolicyDenied`, `Transient`."""
         admitted.require_provisioned()
-        own = admitted.environment.outputs.get("vaultUri", "").rstrip("/")
-        if request.vault_uri != own and request.vault_uri not in self.vaults:
+        if request.vault_uri not in self._allowed(admitted):
             raise ValidationFailed({"vaultUri": ["is neither the environment's vault nor allowed for it"]})
         _require_each_once(request.secrets)
         secrets = await self._seen(request)
@@ -61,7 +61,7 @@ class Binding:
             admitted.place,
             "secret-binding.bound",
             binding.secret_binding_id,
-            f"{request.service_id} may use {len(secrets)} secrets",
+            f"{request.service_id} was bound to {_named(secrets)} of {request.vault_uri}",
             permit,
         )
         tx.create(binding.secret_binding_id, binding)
@@ -74,6 +74,12 @@ class Binding:
         await self.journal.commit(tx)
         return answer
 
+    def _allowed(self, admitted: Admitted) -> set[str]:
+        """The environment's own vault, and what its binding allows; the platform's list where the binding says nothing."""
+        others = admitted.binding.allowed_vaults
+        own = admitted.environment.outputs.get("vaultUri", "")
+        return {uri.rstrip("/") for uri in (own, *(self.vaults if others is None else others)) if uri}
+
     async def _seen(self, request: BindRequest) -> list[BoundSecret]:
         """Each secret at the version asked for, or the newest that is enabled."""
         errors: dict[str, list[str]] = {}
@@ -84,7 +90,7 @@ class Binding:
             if enabled:
                 seen.append(secret.model_copy(update={"version": enabled[0]}))
             else:
-                errors[f"secrets[{index}]"] = ["the vault lists no enabled version of it"]
+                errors[f"secrets[{index}]"] = [f"the vault lists no enabled version of {secret.secret_name}"]
         if errors:
             raise ValidationFailed(errors)
         return seen
@@ -105,6 +111,12 @@ class Binding:
             created_at=self.clock(),
             trace_id=intent.caller.trace_id,
         )
+
+
+def _named(secrets: Sequence[BoundSecret]) -> str:
+    """Names only: what a secret is called, never what it is."""
+    names = ", ".join(secret.name for secret in secrets[:NAMED])
+    return f"{names} and {len(secrets) - NAMED} more" if len(secrets) > NAMED else names
 
 
 def _require_each_once(secrets: Sequence[BoundSecret]) -> None:

@@ -50,6 +50,8 @@ async def keep_shard(deps: Deps, shard: int, start: Start) -> None:
                     await deps.active.unmark(shard, row)
             except RuntimeCloudError as error:
                 log.warning("upkeep of %s waits: %r", row.key, error)
+            except Exception:  # one environment's odd row must not end the tick of all others of its shard
+                log.exception("upkeep of %s failed", row.key)
 
     await asyncio.gather(*[one(row) for row in await deps.active.shard(shard)])
 
@@ -64,10 +66,11 @@ async def _is_idle(deps: Deps, listed: Listed, start: Start) -> bool:
     if admitted.slot.operation_id is not None:
         await _start_if_never_started(deps, admitted, start)
         return False
-    due = await deps.enforcing.due(admitted)
-    if due:
-        await _enforce(deps, admitted, due[0], start)
-    return not due
+    waiting = await deps.enforcing.waiting(admitted)
+    due = next(filter(deps.enforcing.is_due, waiting), None)
+    if due is not None:
+        await _enforce(deps, admitted, due, start)
+    return not waiting
 
 
 async def _start_if_never_started(deps: Deps, admitted: Admitted, start: Start) -> None:

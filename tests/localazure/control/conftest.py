@@ -6,6 +6,8 @@ from httpx import ASGITransport, AsyncClient
 from localazure.control import Controlled, Faults, Traffic, application
 from localazure.issuer import Issuer, Keyring
 from localazure.policy import Overrides
+from localazure.services import throttling
+from localazure.services.dependency import Shapes
 from localazure.services.stand_in import HttpStandIn
 
 
@@ -101,7 +103,8 @@ def error(status):
 @pytest.fixture
 async def listening(platform):
     """A stand-in `arm` on a real socket, wired to faults and traffic, and a client that keeps connections."""
-    stand_in = HttpStandIn.of("arm", hello, free_port(), error, platform.faults, platform.traffic)
+    shapes = Shapes(error, throttling.arm)
+    stand_in = HttpStandIn.of("arm", hello, free_port(), shapes, platform.faults, platform.traffic)
     await stand_in.start()
     async with AsyncClient(base_url=stand_in.url, trust_env=False, timeout=3) as client:
         yield client

@@ -35,6 +35,25 @@ async def test_error_answers_500_in_the_services_own_shape(platform, listening):
     assert (answer.status_code, answer.json()) == (500, {"error": {"code": "Arm"}})
 
 
+@pytest.mark.parametrize(("method", "bucket"), [("GET", "reads"), ("PUT", "writes"), ("DELETE", "deletes")])
+async def test_throttle_answers_429_that_says_when_to_come_back(platform, listening, method, bucket):
+    await impose(platform, mode="throttle")
+    answer = await listening.request(method, "/")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+    assert answer.headers[f"x-ms-ratelimit-remaining-subscription-{bucket}"] == "0"
+    assert answer.json()["error"]["code"] == "TooManyRequests"
+
+
+async def test_a_lost_acknowledgement_is_done_and_counted_and_then_the_connection_ends(platform, listening):
+    await impose(platform, mode="ackLost")
+    with pytest.raises(httpx.RemoteProtocolError):
+        await listening.put("/thing", content=b"x" * 100_000)
+    await platform.client.delete("/faults")
+    assert (await listening.get("/")).text == "hello"
+    rows = (await platform.client.get("/traffic")).json()["arm"]
+    assert rows[0] == {"method": "PUT", "path": "/thing", "status": 200, "count": 1}
+
+
 async def test_a_share_of_the_requests_is_hit(platform, listening):
     drawn = iter([0.1, 0.9, 0.2, 0.6])
     platform.faults._chance = lambda: next(drawn)

@@ -72,7 +72,7 @@ async def test_a_change_behind_the_platforms_back_is_a_finding_an_event_and_a_li
     assert await world.events(EventType.DRIFT_DETECTED) == [finding.document()]
     [entry] = await world.log()
     assert (entry.kind, entry.actor, entry.client_id) == ("drift.detected", "drift-sweep", "runtime-cloud")
-    assert entry.summary == "api, ImageVersionMismatch: wanted 1.4.2, found 1.4.1"
+    assert entry.summary == "api, ImageVersionMismatch (High): wanted 1.4.2, found 1.4.1"
     assert entry.events[0].module_id == "api"
     assert entry.events[0].project_id == "proj-booking-saas"
     assert world.sent == [world.place]

@@ -1,0 +1,69 @@
+"""`python -m benchmarks [NAME …]`: measure, print one table. Names: import, deployment, requests, orchestration."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import cold_import, deployment_cpu, health_requests, orchestration
+from benchmarks.platform import Platform, serving
+from benchmarks.ratio import Ratio
+
+
+def _requests(platform: Platform) -> Iterator[Ratio]:
+    return health_requests.measure(platform, platform.service_with_health())
+
+
+ALONE: Mapping[str, Callable[[], Iterator[Ratio]]] = {"import": cold_import.measure, "deployment": deployment_cpu.measure}
+ON_PLATFORM: Mapping[str, Callable[[Platform], Iterator[Ratio]]] = {
+    "requests": _requests,
+    "orchestration": orchestration.measure,
+}
+
+
+def measured(names: list[str], console: Console) -> Iterator[Ratio]:
+    for name in (name for name in names if name in ALONE):
+        with console.status(f"{name} …"):
+            yield from ALONE[name]()
+    on_platform = [name for name in names if name in ON_PLATFORM]
+    with contextlib.ExitStack() as stack:
+        if not on_platform:
+            return
+        with console.status("starting the platform …"):
+            platform = stack.enter_context(serving())
+        for name in on_platform:
+            with console.status(f"{name} …"):
+                yield from ON_PLATFORM[name](platform)
+
+
+def table(ratios: list[Ratio]) -> Table:
+    shown = Table("measured", "", "against", "", "ratio", "reads as", title="Ratios of one run; nothing is asserted")
+    for ratio in ratios:
+        shown.add_row(
+            ratio.subject,
+            f"{ratio.measured:,.4g} {ratio.unit}",
+            ratio.baseline,
+            f"{ratio.against:,.4g} {ratio.unit}",
+            f"{ratio.times:.3g}",
+            ratio.reads,
+        )
+    return shown
+
+
+def main() -> None:
+    known = [*ALONE, *ON_PLATFORM]
+    parser = argparse.ArgumentParser(prog="benchmarks", description="Ratios in one run, printed, never asserted.")
+    parser.add_argument("names", nargs="*", help=f"any of {', '.join(known)}; all of them when none is named")
+    names = parser.parse_args().names or known
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"no benchmark {', '.join(unknown)}: there are {', '.join(known)}")
+    console = Console(width=max(Console().width, 120))
+    console.print(table(list(measured(names, console))))
+
+
+if __name__ == "__main__":
+    main()

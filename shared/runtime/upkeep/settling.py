@@ -1,0 +1,114 @@
+"""Every operation ends: what was never started is started, what the hub lost is taken up again under a new attempt,
+what passed its deadline is ended by force.
+
+By force means: first the fence, then the end. The attempt is raised, so that whoever still works on it stops at its
+next effect; the orchestration and the job are ended; and only when an activity that was under way must have ended too
+(`activity_limit`) is the outcome committed and the slot freed. Nobody's late effect meets the next operation.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.kernel.clock import Clock, Draw
+from shared.operations.hub import Hub, InstanceState
+from shared.operations.model import Operation, OperationError, OperationKind, OperationStatus, Run
+from shared.operations.runs import Runs
+from shared.runtime.environments.isolation import Admitted
+from shared.store.port import Conflict, Replace, Row, Store
+from shared.store.reading import read
+
+log = logging.getLogger(__name__)
+GRACE = timedelta(seconds=2)  # the request that committed an operation starts it itself
+LOST_AFTER = timedelta(seconds=5)  # a new attempt's orchestration is being started meanwhile
+OVERTIME = timedelta(minutes=5)  # for a worker that is just now ending it at its deadline
+MOST_ATTEMPTS = 20
+
+End = Callable[[Run, OperationError], Awaitable[None]]
+DEADLINE = OperationError(code="DeadlineExceeded", message="it did not end in time and was ended by the platform")
+
+
+@dataclass(frozen=True)
+class Settling:
+    store: Store
+    runs: Runs
+    hub: Hub
+    stop_job: Callable[[Operation], Awaitable[None]]
+    ends: Mapping[OperationKind, End]  # commit the failed end of a kind's resource
+    clock: Clock
+    draw: Draw
+    activity_limit: timedelta
+
+    async def settle(self, admitted: Admitted) -> None:
+        """Look at the operation that holds the slot, and do what is due. Raises `Transient`."""
+        row = await self.store.get(admitted.place.partition, admitted.slot.operation_id or "")
+        if row is None:
+            return
+        operation = read(Operation, admitted.place.partition, row)
+        now = self.clock()
+        if operation.ended_by_force_at is not None:
+            if now - operation.ended_by_force_at > self.activity_limit:
+                await self._end(operation)
+        elif now > operation.must_settle_by + OVERTIME:
+            await self._force(admitted, row, operation)
+        elif operation.status is OperationStatus.NOT_STARTED:
+            await self._start(operation)
+        elif now - operation.last_action_at > LOST_AFTER:
+            await self._take_up(admitted, row, operation)
+
+    async def _start(self, operation: Operation) -> None:
+        if self.clock() - operation.created_at > GRACE:
+            log.info("%s was committed and never started", operation.operation_id)
+            await self.hub.start(operation)
+
+    async def _take_up(self, admitted: Admitted, row: Row, operation: Operation) -> None:
+        """Give an operation whose orchestration is gone a new attempt; the old one's workers are fenced by it."""
+        if await self.hub.state(operation) is InstanceState.WORKING or operation.attempt >= MOST_ATTEMPTS:
+            return
+        log.warning("%s: attempt %d was lost", operation.operation_id, operation.attempt)
+        taken = await self._raised(admitted, row, operation)
+        if taken is not None:
+            await self.hub.start(taken)
+
+    async def _force(self, admitted: Admitted, row: Row, operation: Operation) -> None:
+        log.error("%s passed its deadline and is ended by force", operation.operation_id)
+        await self.hub.terminate(operation)
+        await self.stop_job(operation)
+        await self._raised(admitted, row, operation, forced=True)
+
+    async def _raised(
+        self, admitted: Admitted, row: Row, operation: Operation, *, forced: bool = False
+    ) -> Operation | None:
+        """The operation under its next attempt; None when somebody else changed it meanwhile."""
+        now = self.clock()
+        raised = operation.model_copy(
+            update={
+                "attempt": operation.attempt + 1,
+                "status": OperationStatus.RUNNING,
+                "job": None,
+                "worker": None,
+                "result": None,
+                "ended_by_force_at": now if forced else None,
+                "waiting_for": "what is under way to end" if forced else "a worker to take it up again",
+                "last_action_at": now,
+            }
+        )
+        try:
+            write = Replace(row.key, raised.document(), row.version)
+            await self.store.commit(admitted.place.partition, self.draw(), [write])
+        except Conflict:
+            return None
+        return raised
+
+    async def _end(self, operation: Operation) -> None:
+        run = Run(
+            tenant_id=operation.tenant_id,
+            environment_id=operation.environment_id,
+            operation_id=operation.operation_id,
+            attempt=operation.attempt,
+            must_settle_by=operation.must_settle_by,
+        )
+        await self.ends[operation.kind](run, DEADLINE)

@@ -1,0 +1,115 @@
+"""One key, one change: for whoever repeats it, races with it, or thinks it is free."""
+
+from __future__ import annotations
+
+import asyncio
+
+from shared.events.journal import Outcome
+from shared.runtime.environments.index import LISTED
+from shared.store import keys
+from tests.unit.operations.world import TENANT
+from tests.unit.pipeline.api import ALL, Api, document, environment_id_of, seed
+
+OTHER_CLIENT = "other:" + ALL.replace(" ", "+")
+
+
+async def test_the_same_key_and_body_get_the_same_answer_and_one_change(api: Api) -> None:
+    first = await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    second = await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    assert first.status == second.status == 202
+    assert document(first) == document(second)
+    for name in ("Location", "Operation-Location", "Retry-After"):
+        assert first.headers[name] == second.headers[name]
+    assert len(api.hub.started) == 1, "what was started long ago is not started again"
+
+
+async def test_a_quoted_key_is_the_same_key(api: Api) -> None:
+    first = await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    assert document(await api.ask("POST", "/environments", seed(), idempotency_key='"k-1"')) == document(first)
+
+
+async def test_members_in_another_order_are_the_same_body(api: Api) -> None:
+    await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    turned = dict(reversed(seed().items()))
+    assert (await api.ask("POST", "/environments", turned, idempotency_key="k-1")).status == 202
+
+
+async def test_another_body_is_refused(api: Api) -> None:
+    await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    answer = await api.ask("POST", "/environments", seed(name="another"), idempotency_key="k-1")
+    assert (answer.status, document(answer)["code"]) == (422, "IdempotencyKeyReused")
+
+
+async def test_another_tenant_another_route_and_another_environment_are_independent(api: Api) -> None:
+    mine = await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    theirs = await api.ask("POST", "/environments", seed(tenantId="other"), token=OTHER_CLIENT, idempotency_key="k-1")
+    assert (mine.status, theirs.status) == (202, 202)
+    assert environment_id_of(mine) != environment_id_of(theirs)
+    one, other = await api.ready(name="one"), await api.ready(name="other")
+    assert document(await api.label(one, "x", idempotency_key="k-1"))["label"] == "x"
+    assert document(await api.label(other, "y", idempotency_key="k-1"))["label"] == "y"
+
+
+async def test_twenty_racers_make_one_environment_one_operation_and_one_list_entry(api: Api) -> None:
+    answers = await asyncio.gather(
+        *[api.ask("POST", "/environments", seed(stage="prod"), idempotency_key="k-1") for _ in range(20)]
+    )
+    assert {answer.status for answer in answers} == {202}
+    assert len({answer.body for answer in answers}) == 1
+    assert len({answer.headers["Operation-Location"] for answer in answers}) == 1
+    store = api.world.store
+    environments = [name for name in store.everything if keys.ENVIRONMENT in store.partition(name)]
+    assert len(environments) == 1
+    rows = store.partition(environments[0])
+    assert sum(key.startswith("op-") for key in rows) == 1
+    assert sum(key.startswith("idem-") for key in rows) == 1
+    index = store.partition(keys.tenant_partition(TENANT))
+    assert sum(key.startswith(keys.list_prefix(LISTED)) for key in index) == 1
+    outcomes = sorted(entry.outcome for entry in api.rows())
+    assert outcomes == [Outcome.ALLOWED] + [Outcome.REPLAYED] * 19
+    assert len(api.hub.started) == 1
+
+
+async def test_twenty_racers_that_move_the_clock_still_make_one_list_entry(api: Api) -> None:
+    async def one() -> int:
+        api.world.time.passes(milliseconds=7)
+        return (await api.ask("POST", "/environments", seed(), idempotency_key="k-1")).status
+
+    assert set(await asyncio.gather(*[one() for _ in range(20)])) == {202}
+    page = document(await api.ask("GET", "/environments"))
+    assert len(page["environments"]) == 1
+
+
+async def test_twenty_racers_without_a_key_make_one_environment_of_the_name(api: Api) -> None:
+    answers = await asyncio.gather(*[api.ask("POST", "/environments", seed()) for _ in range(20)])
+    assert sorted(answer.status for answer in answers) == [202] + [409] * 19
+    assert {document(answer)["code"] for answer in answers if answer.status == 409} == {"NameTaken"}
+
+
+async def test_a_failed_attempt_does_not_use_up_its_key(api: Api) -> None:
+    api.policy.down = True
+    assert (await api.ask("POST", "/environments", seed(stage="prod"), idempotency_key="k-1")).status == 503
+    api.policy.down = False
+    assert (await api.ask("POST", "/environments", seed(stage="prod"), idempotency_key="k-1")).status == 202
+
+
+async def test_a_lost_answer_is_found_again_without_asking_the_policy_twice(api: Api) -> None:
+    first = await api.ask("POST", "/environments", seed(stage="prod"), idempotency_key="k-1")
+    api.policy.denies()
+    again = await api.ask("POST", "/environments", seed(stage="prod"), idempotency_key="k-1")
+    assert again.body == first.body
+    assert len(api.policy.asked) == 1
+
+
+async def test_a_replay_answers_what_was_true_then_whatever_if_match_says_now(api: Api) -> None:
+    environment = await api.ready()
+    etag = (await api.ask("GET", f"/environments/{environment.environment_id}")).headers["ETag"]
+    assert (await api.label(environment, "x", if_match=etag, idempotency_key="k-1")).status == 200
+    assert (await api.label(environment, "x", if_match=etag, idempotency_key="k-1")).status == 200
+
+
+async def test_a_key_that_is_no_key_is_malformed(api: Api) -> None:
+    for key in ("", "x" * 256, "ä", '"open', "a\nb"):
+        answer = await api.ask("POST", "/environments", seed(), idempotency_key=key)
+        assert (answer.status, document(answer)["code"]) == (400, "MalformedRequest"), key
+    assert (await api.ask("POST", "/environments", seed(), idempotency_key="x" * 255)).status == 202
