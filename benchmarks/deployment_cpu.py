@@ -67,15 +67,15 @@ class AlwaysHealthy:
 
 def measure() -> Iterator[Ratio]:
     seconds: dict[int, list[float]] = {SMALL: [], LARGE: []}
-    asyncio.run(_deployment(SMALL))  # builds what pydantic builds on first use
+    asyncio.run(deployment(SMALL))  # builds what pydantic builds on first use
     for _ in range(RUNS):
         for size, measured in seconds.items():
-            measured.append(asyncio.run(_deployment(size)))
+            measured.append(asyncio.run(deployment(size)))
     large, small = median(seconds[LARGE]), median(seconds[SMALL])
     yield Ratio(f"a deployment of {LARGE}", large, f"one of {SMALL} components", small, "s CPU", "2.0 = linear")
 
 
-async def _deployment(size: int) -> float:
+async def deployment(size: int) -> float:
     """CPU seconds from the request to `Completed`. Raises `RuntimeError` when it ends otherwise."""
     clock = FakeClock(now())
     container = _in_memory(clock)

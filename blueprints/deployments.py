@@ -11,6 +11,7 @@ from shared.http.call import Found, Listing, Mutation, Reading
 from shared.operations.intent import Answer
 from shared.runtime.deployments.model import DeployRequest
 from shared.runtime.deployments.service import RollbackRequest
+from shared.runtime.interventions.promoting import PromoteRequest
 
 READ = "runtime.deployments.read"
 WRITE = "runtime.deployments.write"
@@ -41,3 +42,7 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
     @at.endpoint("POST", "/deployments/{deploymentId}/rollback", scope=WRITE, action="deployments.rollback", governed=True)
     async def roll_back_deployment(call: Mutation, body: RollbackRequest) -> Answer:
         return await app().deployments.roll_back(call.intent, call.environment, call.params["deploymentId"], body)
+
+    @at.endpoint("POST", "/deployments/{deploymentId}/promote", scope=WRITE, action="deployments.promote", governed=True)
+    async def promote_deployment(call: Mutation, body: PromoteRequest) -> Answer:
+        return await app().promoting.promote(call.intent, call.environment, call.params["deploymentId"], body)

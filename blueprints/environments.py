@@ -9,7 +9,9 @@ from shared.container import Container
 from shared.http import query
 from shared.http.call import Found, Listing, Mutation, Reading
 from shared.operations.intent import Answer
+from shared.runtime.decommissioning.service import DecommissionRequest
 from shared.runtime.environments.model import ProvisionRequest
+from shared.runtime.interventions.releasing import ReasonRequest
 from shared.runtime.timeline.reading import Filter
 
 READ = "runtime.environments.read"
@@ -20,6 +22,26 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
     @at.endpoint("POST", "/environments", scope=WRITE, action="environments.provision", governed=True)
     async def provision_environment(call: Mutation, body: ProvisionRequest) -> Answer:
         return await app().environments.provision(call.intent, body)
+
+    @at.endpoint(
+        "POST",
+        "/environments/{environmentId}/decommission",
+        scope=WRITE,
+        action="environments.decommission",
+        governed=True,
+    )
+    async def decommission_environment(call: Mutation, body: DecommissionRequest) -> Answer:
+        return await app().decommissioning.decommission(call.intent, call.environment, body)
+
+    @at.endpoint(
+        "POST",
+        "/environments/{environmentId}/release-hold",
+        scope="runtime.deployments.write",
+        action="environments.release-hold",
+        governed=True,
+    )
+    async def release_hold(call: Mutation, body: ReasonRequest) -> Answer:
+        return await app().releasing.release(call.intent, call.environment, body)
 
     @at.endpoint("GET", "/environments/{environmentId}", scope=READ, action="environments.get")
     async def get_environment(call: Reading) -> Found:

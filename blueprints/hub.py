@@ -31,8 +31,8 @@ class DurableHub:
         name, instance_id, payload = started(operation, self.app())
         await _asked(self.client.start_new(name, instance_id, payload))
 
-    async def wake(self, operation: Operation) -> None:
-        await _asked(self.client.raise_event(operation.instance_id, WAKE, ""))
+    async def wake(self, instance_id: str) -> None:
+        await _asked(self.client.raise_event(instance_id, WAKE, ""))
 
     async def state(self, operation: Operation) -> InstanceState:
         status: Any = await _asked(self.client.get_status(operation.instance_id))

@@ -9,12 +9,13 @@ import azure.durable_functions as df
 import azure.functions as func
 from pydantic import ValidationError
 
-from blueprints.orchestrations import starter
+from blueprints.hub import DurableHub
+from shared.azure.pace import in_the_background
 from shared.container import Container
 from shared.events.work import QUEUE, Work, WorkKind
 from shared.kernel.clock import now
+from shared.kernel.errors import Transient
 from shared.runtime.drift.sweep import scan_shard
-from shared.runtime.environments.orchestrator import NUDGE
 from shared.runtime.health.sweep import check_shard
 from shared.runtime.upkeep.sweep import keep_shard
 
@@ -36,12 +37,21 @@ def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:
 async def do(work: Work, client: df.DurableOrchestrationClient, app: Callable[[], Container]) -> None:
     container, tick = app(), work.tick or now()
     if work.kind is WorkKind.NUDGE:
-        await client.raise_event(f"{work.operation_id}-{work.attempt}", NUDGE, "")
+        await _nudged(work, DurableHub(client, app))
         return
     for shard in work.shards:
         if work.kind is WorkKind.HEALTH:
-            await check_shard(container.health_sweep, shard, tick)
+            with in_the_background():
+                await check_shard(container.health_sweep, shard, tick)
         elif work.kind is WorkKind.DRIFT:
-            await scan_shard(container.drift_sweep, shard, tick)
+            with in_the_background():
+                await scan_shard(container.drift_sweep, shard, tick)
         else:
-            await keep_shard(container.upkeep, shard, starter(client, app))
+            await keep_shard(container.upkeep, shard, DurableHub(client, app))
+
+
+async def _nudged(work: Work, hub: DurableHub) -> None:
+    try:
+        await hub.wake(f"{work.operation_id}-{work.attempt}")
+    except Transient:  # a nudge only saves time: the orchestration polls its row
+        log.info("%s was not woken, it will look by itself", work.operation_id)

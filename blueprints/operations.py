@@ -7,10 +7,13 @@ from collections.abc import Callable
 from blueprints.endpoint import Endpoints
 from shared.container import Container
 from shared.http import query
-from shared.http.call import Found, Listing, Reading
-from shared.operations.model import OPEN, OperationStatus
+from shared.http.call import Found, Listing, Mutation, Reading
+from shared.operations.intent import Answer
+from shared.operations.model import OPEN, WRITE_SCOPE, OperationStatus
 from shared.operations.reading import ANY_SCOPE, shown_to
+from shared.runtime.interventions.releasing import ReasonRequest
 
+WRITE_SCOPES = tuple(sorted(set(WRITE_SCOPE.values())))
 LOOK_AGAIN_AFTER = 2.0  # seconds
 
 
@@ -37,3 +40,12 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
         else:
             page = await operations.of_tenant(call.caller, status, limit, call.after)
         return Listing("operations", page.operations, page.after)
+
+    @at.endpoint("POST", "/operations/{operationId}/cancel", scope=WRITE_SCOPES, action="operations.cancel")
+    async def cancel_operation(call: Mutation, body: ReasonRequest) -> Answer:
+        place, ident = call.environment.place, call.params["operationId"]
+        return await app().cancelling.cancel(call.intent, place, ident, body.reason)
+
+    @at.endpoint("POST", "/operations/{operationId}/retry", scope=WRITE_SCOPES, action="operations.retry")
+    async def retry_operation(call: Mutation, body: ReasonRequest) -> Answer:
+        return await app().retrying.retry(call.intent, call.environment, call.params["operationId"], body.reason)

@@ -19,9 +19,11 @@ from shared.kernel.record import Record
 from shared.operations.model import Operation, OperationKind, Run
 from shared.operations.procedure import SUPERSEDED, Context, Payload, Steps, canceled, refused, transient, value
 from shared.operations.runs import CancelRequested
+from shared.runtime.decommissioning import activities as decommissioning
+from shared.runtime.decommissioning import orchestrator as decommission
 from shared.runtime.deployments import activities as deploying
+from shared.runtime.deployments import gating, promotion, taking_back
 from shared.runtime.deployments import orchestrator as deployment
-from shared.runtime.deployments import promotion, taking_back
 from shared.runtime.environments import activities as provisioning
 from shared.runtime.environments import orchestrator as environment
 from shared.runtime.scaling import activities as scaling
@@ -36,11 +38,13 @@ ORCHESTRATORS: Mapping[str, Callable[[Context], Steps]] = {
     environment.NAME: environment.provision_environment,
     deployment.NAME: deployment.roll_out_release,
     deployment.WAVE: deployment.roll_out_wave,
+    decommission.NAME: decommission.decommission_environment,
     enforcement.NAME: enforcement.enforce_scaling,
 }
 
 STARTED_BY: Mapping[OperationKind, str] = {
     OperationKind.PROVISION: environment.NAME,
+    OperationKind.DECOMMISSION: decommission.NAME,
     OperationKind.DEPLOY: deployment.NAME,
     OperationKind.ROLLBACK: deployment.NAME,
     OperationKind.ENFORCE_SCALING: enforcement.NAME,
@@ -57,16 +61,23 @@ ACTIVITIES: Mapping[str, tuple[str, type[Run], Body]] = {
     deployment.PREPARE: ("deploying", Run, deploying.run_prepare),
     deployment.BEGIN_WAVE: ("deploying", deploying.WaveRun, deploying.run_begin_wave),
     deployment.APPLY: ("deploying", deploying.ServiceRun, deploying.run_apply),
-    deployment.JUDGE: ("deploying", deploying.WaveRun, deploying.run_judge),
+    deployment.JUDGE: ("deploying", deploying.WaveRun, gating.run_judge),
+    deployment.PAUSE: ("deploying", deploying.FailingWaveRun, gating.run_pause),
+    deployment.DECIDED: ("deploying", deploying.WaveRun, gating.run_decided),
     deployment.PROMOTE: ("deploying", Run, promotion.run_promote),
     deployment.ALONE: ("deploying", Run, promotion.run_wait_alone),
     deployment.COMPLETE: ("deploying", Run, promotion.run_complete),
     deployment.PROJECT: ("deploying", Run, promotion.run_project),
-    deployment.BEGIN_ROLLBACK: ("deploying", taking_back.FailingWaveRun, taking_back.run_begin_rollback),
+    deployment.BEGIN_ROLLBACK: ("deploying", deploying.FailingWaveRun, taking_back.run_begin_rollback),
     deployment.RESTORE: ("deploying", deploying.ServiceRun, taking_back.run_restore),
     deployment.RESTORED: ("deploying", deploying.WaveRun, taking_back.run_wait_restored),
-    deployment.FINISH_ROLLBACK: ("deploying", taking_back.FailingRun, taking_back.run_finish_rollback),
-    deployment.FAIL: ("deploying", taking_back.FailingRun, taking_back.run_fail),
+    deployment.FINISH_ROLLBACK: ("deploying", deploying.FailingRun, taking_back.run_finish_rollback),
+    deployment.FAIL: ("deploying", deploying.FailingRun, taking_back.run_fail),
+    decommission.CLAIM: ("decommissioned", Run, decommissioning.run_claim),
+    decommission.UNLOAD: ("decommissioned", Run, decommissioning.run_unload),
+    decommission.COMPLETE: ("decommissioned", Run, decommissioning.run_complete),
+    decommission.FORGET: ("decommissioned", Run, decommissioning.run_forget),
+    decommission.FAIL: ("decommissioned", decommissioning.FailingRun, decommissioning.run_fail),
     enforcement.CLAIM: ("scaling", Run, scaling.run_claim),
     enforcement.ENFORCE: ("scaling", Run, scaling.run_enforce),
     enforcement.COMPLETE: ("scaling", Run, scaling.run_complete),
@@ -113,14 +124,6 @@ def started(operation: Operation, container: Container) -> tuple[str, str, dict[
         retry_seconds=pace.transient_budget,
     )
     return STARTED_BY[operation.kind], run.instance_id, run.document()
-
-
-def starter(client: df.DurableOrchestrationClient, app: Callable[[], Container]) -> Callable[[Operation], Awaitable[None]]:
-    async def start(operation: Operation) -> None:
-        name, instance_id, payload = started(operation, app())
-        await client.start_new(name, instance_id, payload)
-
-    return start
 
 
 def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:

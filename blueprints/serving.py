@@ -8,7 +8,7 @@ from typing import cast
 
 import azure.durable_functions as df
 
-from blueprints.orchestrations import starter
+from blueprints.hub import DurableHub
 from shared.access.authoriser import Authoriser
 from shared.access.caller import Caller
 from shared.access.tokens import Tokens
@@ -48,7 +48,7 @@ class Serving:
         return self._container
 
     async def serve(self, request: Request, client: df.DurableOrchestrationClient) -> Response:
-        return await self._way().serve(request, starter(client, self.container))
+        return await self._way().serve(request, DurableHub(client, self.container))
 
     def _way(self) -> Pipeline:
         if self._pipeline is None:

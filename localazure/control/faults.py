@@ -27,7 +27,6 @@ class Mode(StrEnum):
 
 
 HTTP_MODES = frozenset(Mode)
-BUS_MODES = frozenset({Mode.DOWN, Mode.SLOW, Mode.ERROR})
 
 
 class Listener(Protocol):

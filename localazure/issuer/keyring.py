@@ -106,8 +106,9 @@ def foreign_key(kid: str | None) -> RSAKey:
 
 
 def _draw(use: str) -> RSAKey:
-    algorithm = "RS256" if use == "sig" else "RSA-OAEP"
-    return RSAKey.generate_key(_RSA_BITS, {"kid": secrets.token_hex(8), "use": use, "alg": algorithm})
+    """The encryption key names no `alg`: tokens come as RSA-OAEP and, if asked for, as RSA-OAEP-256."""
+    algorithm = {"alg": "RS256"} if use == "sig" else {}
+    return RSAKey.generate_key(_RSA_BITS, {"kid": secrets.token_hex(8), "use": use, **algorithm})
 
 
 def _private(key: RSAKey) -> dict[str, Any]:

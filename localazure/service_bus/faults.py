@@ -11,7 +11,10 @@ _chance = secrets.SystemRandom()
 
 
 class Fault(Protocol):
-    """`mode` is "slow" (answers late) or "error" (answers `amqp:internal-error`); any other has no effect here."""
+    """`mode` is "slow" (answers late), "error" (answers `amqp:internal-error`), "throttle" (refuses what is sent with
+    `com.microsoft:server-busy`) or "ackLost" (does what was asked, does not say so, ends the link); any other has no effect
+    here. The last two strike messages that are sent, "throttle" requests to `$management` and "ackLost" settlements, too.
+    """
 
     @property
     def mode(self) -> str: ...

@@ -80,5 +80,5 @@ class Reader(Outgoing):
         token = message.lock.token if message.lock is not None else uuid.uuid4()
         delivery = self.session.send_message(self, token.bytes_le, message.wire(), settled=self.deletes)
         if not self.deletes:
-            self.session.unsettled[delivery] = (self.queue, token)
+            self.session.unsettled[delivery] = (self, token)
         self.session.traffic("RECEIVE", self.queue.name, 200)

@@ -19,6 +19,7 @@ from localazure.service_bus.performatives import ACCEPTED, MAX_MESSAGE, REJECTED
 if TYPE_CHECKING:
     from localazure.service_bus.session import Session
 
+SERVER_BUSY = "com.microsoft:server-busy"
 _log = logging.getLogger(__name__)
 
 
@@ -28,7 +29,10 @@ def received(session: Session, link: Producer, delivery: Delivery) -> None:
         _respond(session, link, bytes(delivery.payload))
         return
     state = _take_in(session, link.node, delivery)
-    session.answer(lambda: _acknowledge(session, delivery, state))
+    if not delivery.settled and session.struck("ackLost"):
+        session.force_detach(link)
+    else:
+        session.answer(lambda: _acknowledge(session, delivery, state))
 
 
 def _acknowledge(session: Session, delivery: Delivery, state: Encoded) -> None:
@@ -42,6 +46,8 @@ def _take_in(session: Session, node: Node, delivery: Delivery) -> Encoded:
         raise ValueError("a producer's entity takes messages, or its link was refused")
     if session.struck("error"):
         return _refuse(session, node, 500, "amqp:internal-error", "The server was unable to process the request.")
+    if session.struck("throttle"):
+        return _refuse(session, node, 503, SERVER_BUSY, "The request was terminated because the entity is being throttled.")
     if len(delivery.payload) > MAX_MESSAGE:
         return _refuse(session, node, 413, "amqp:link:message-size-exceeded", f"More than {MAX_MESSAGE} bytes.")
     try:
@@ -69,6 +75,9 @@ def _managed(session: Session, node: Node, request: Request) -> Answer:
     if session.struck("error"):
         session.traffic("MANAGE", node.path, 500)
         return Answer(500, condition="amqp:internal-error")
+    if session.struck("throttle"):
+        session.traffic("MANAGE", node.path, 503)
+        return Answer(503, condition=SERVER_BUSY)
     try:
         return manage(node, request, session.traffic)
     except MALFORMED as malformed:

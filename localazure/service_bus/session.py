@@ -27,9 +27,9 @@ from localazure.service_bus.performatives import (
     Disposition,
     Flow,
     Transfer,
+    error,
     read,
 )
-from localazure.service_bus.queue import Queue
 from localazure.service_bus.receiving import received
 from localazure.service_bus.settlement import settle
 
@@ -39,12 +39,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _FRAME_ROOM = 128  # bytes of a frame kept free for its header and the transfer performative
 INTERNAL_ERROR = "amqp:internal-error"
+DETACH_FORCED = "amqp:link:detach-forced"
 
 
 class Session:
     def __init__(self, connection: Connection, channel: int, begin: Begin) -> None:
         self.broker, self.traffic = connection.broker, connection.broker.traffic
-        self.unsettled: dict[int, tuple[Queue, uuid.UUID]] = {}
+        self.unsettled: dict[int, tuple[Reader, uuid.UUID]] = {}
         self.links: dict[int, Producer | Reader | Replies] = {}  # by the peer's handle, which we use as ours too
         self._connection, self._channel = connection, channel
         self._next_incoming, self._next_outgoing, self._window = begin.next_outgoing_id, 0, begin.incoming_window
@@ -87,6 +88,14 @@ class Session:
     def _drop(link: Producer | Reader | Replies) -> None:
         if isinstance(link, Reader) and link in link.queue.consumers:
             link.queue.consumers.remove(link)
+
+    def force_detach(self, link: Producer | Reader) -> None:
+        """End a link from this side; nothing more is said on it."""
+        if self.links.get(link.handle) is not link:
+            return
+        del self.links[link.handle]
+        self._drop(link)
+        self.send(Code.DETACH, [uint(link.handle), True, error(DETACH_FORCED, "The link was detached by the service.")])
 
     def _detach(self, detach: Detach) -> None:
         link = self.links.pop(detach.handle, None)

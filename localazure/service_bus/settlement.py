@@ -57,13 +57,17 @@ def settle(session: Session, disposition: Disposition) -> None:
     else:
         known = [delivery for delivery in range(disposition.first, last + 1) if delivery in session.unsettled]
     for delivery in known:
-        echo = _settled(session, session.unsettled.pop(delivery), decided)
-        if not disposition.settled:
+        reader, token = session.unsettled.pop(delivery)
+        echo = _settled(session, reader.queue, token, decided)
+        if disposition.settled:
+            continue
+        if session.struck("ackLost"):
+            session.force_detach(reader)
+        else:
             session.answer(_sending(session, delivery, echo))
 
 
-def _settled(session: Session, held: tuple[Queue, uuid.UUID], decided: Verdict) -> Encoded:
-    queue, token = held
+def _settled(session: Session, queue: Queue, token: uuid.UUID, decided: Verdict) -> Encoded:
     method = settlement_method(decided.outcome)
     if session.struck("error"):
         session.traffic(method, queue.name, 500)

@@ -23,7 +23,6 @@ from localazure.arm.app import Application, application
 from localazure.arm.jobs import JobRunner
 from localazure.arm.platform_kinds import Cluster
 from localazure.control import Controlled, Faults, Traffic
-from localazure.control.faults import BUS_MODES
 from localazure.identity import Tokens
 from localazure.issuer import Issuer, Keyring
 from localazure.issuer.keyring import keyring_path
@@ -125,7 +124,7 @@ class Services:
             faults=lambda: self.faults.current("serviceBus"),
             traffic=partial(self.traffic.count, "serviceBus"),
         )
-        self.faults.register("serviceBus", broker, BUS_MODES)
+        self.faults.register("serviceBus", broker)
         return broker
 
     def _compose_listeners(self) -> list[HttpStandIn]:

@@ -21,18 +21,26 @@ class Malformed(ValueError):
 
 
 class Head(NamedTuple):
-    """`raw` includes the empty line; `words` are the three of the first line; header names are in lower case."""
+    """`raw` includes the empty line; `words` are the three of the first line; `folded` is `raw` in lower case."""
 
     raw: bytes
     words: tuple[str, str, str]
-    headers: dict[str, str]
+    folded: bytes
+
+    def header(self, name: bytes) -> bytes:
+        """The value of a header, in lower case; empty where there is none. `name` is in lower case."""
+        at = self.folded.find(b"\r\n" + name + b":")
+        if at < 0:
+            return b""
+        start = at + len(name) + 3
+        return self.folded[start : self.folded.find(b"\r\n", start)].strip()
 
     @property
     def keeps(self) -> bool:
         """Whether the connection outlives the message."""
         version = self.words[0] if self.words[0].startswith("HTTP/") else self.words[2]
-        connection = self.headers.get("connection", "").lower()
-        return "keep-alive" in connection if version == "HTTP/1.0" else "close" not in connection
+        connection = self.header(b"connection")
+        return b"keep-alive" in connection if version == "HTTP/1.0" else b"close" not in connection
 
 
 class End(Enum):
@@ -67,13 +75,13 @@ def is_interim(head: Head) -> bool:
 
 
 def _declared(head: Head, otherwise: int) -> int | None:
-    if "chunked" in head.headers.get("transfer-encoding", "").lower():
+    if b"chunked" in head.header(b"transfer-encoding"):
         return None
-    length = head.headers.get("content-length")
-    if length is None:
+    length = head.header(b"content-length")
+    if not length:
         return otherwise
-    if not length.isdecimal():
-        raise Malformed(f"Content-Length: {length}")
+    if not length.isdigit():
+        raise Malformed(f"Content-Length: {length!r}")
     return int(length)
 
 
@@ -121,12 +129,10 @@ class Framing:
 
 
 def _parsed(raw: bytes) -> Head:
-    first, *lines = raw[:-4].decode("latin-1").split("\r\n")
-    words = first.split(" ", 2)
+    words = raw[: raw.find(b"\r\n")].decode("latin-1").split(" ", 2)
     if len(words) < 3:  # method, target, version; or version, status, reason
-        raise Malformed(first)
-    fields = (line.partition(":") for line in lines)
-    return Head(raw, (words[0], words[1], words[2]), {name.lower(): value.strip() for name, _, value in fields})
+        raise Malformed(" ".join(words))
+    return Head(raw, (words[0], words[1], words[2]), raw.lower())
 
 
 def _body(length: int | None) -> _Counted | _Chunked:

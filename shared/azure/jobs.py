@@ -32,6 +32,14 @@ class ContainerAppsJob:
         started = await self.arm.post(f"{self.resource_id}/start", CONTAINER_APPS, override)
         return str(started["name"])
 
+    async def stop(self, execution: str) -> None:
+        """Ask an execution to end; that one which has ended meanwhile cannot be stopped is no error."""
+        try:
+            await self.arm.post(f"{self.resource_id}/executions/{execution}/stop", CONTAINER_APPS)
+        except Refused:
+            if await self.alive(execution):
+                raise
+
     async def alive(self, execution: str) -> bool:
         """Whether the execution may still write; one that ARM does not know cannot."""
         found = await self.arm.get(f"{self.resource_id}/executions/{execution}", CONTAINER_APPS)

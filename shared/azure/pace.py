@@ -3,6 +3,9 @@
 ARM refills 25 reads and 10 writes a second per subscription and principal, on top of a burst ("Understand how Azure
 Resource Manager throttles requests"). Whoever would have to wait longer than `patience` is told so at once: an activity
 that sleeps holds a worker. A 429 closes the bucket for as long as its `Retry-After` says, for everybody.
+
+Sweeps come back by themselves; what somebody waits for must not queue behind them. What is asked `in_the_background`
+leaves the `RESERVED` part of the bucket alone: a flood of it slows itself down and nobody else.
 """
 
 from __future__ import annotations
@@ -10,7 +13,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from shared.kernel.errors import Transient
@@ -25,6 +30,19 @@ class Limit:
 READS = Limit(rate=25, burst=250)
 WRITES = Limit(rate=10, burst=200)
 PATIENCE = 5.0  # seconds
+RESERVED = 0.8  # of a burst: more than what the background may draw ahead within its patience
+
+_background: ContextVar[bool] = ContextVar("background", default=False)
+
+
+@contextmanager
+def in_the_background() -> Iterator[None]:
+    """What is asked within the block, and by the tasks it begins, takes what others leave."""
+    before = _background.set(True)
+    try:
+        yield
+    finally:
+        _background.reset(before)
 
 
 class Bucket:
@@ -37,12 +55,13 @@ class Bucket:
         self._at = clock()
         self._closed_until = self._at
 
-    def draw(self) -> float:
-        """Seconds to wait before the request may go out."""
+    def draw(self, reserved: float = 0.0) -> float:
+        """Seconds to wait before the request may go out; `reserved` is the part of the burst that is not for it."""
         now = self._clock()
         self._tokens = min(self._limit.burst, self._tokens + (now - self._at) * self._limit.rate) - 1
         self._at = now
-        return max(0.0, -self._tokens / self._limit.rate, self._closed_until - now)
+        kept = reserved * self._limit.burst
+        return max(0.0, (kept - self._tokens) / self._limit.rate, self._closed_until - now)
 
     def give_back(self) -> None:
         self._tokens += 1
@@ -71,7 +90,7 @@ class Pace:
     async def turn(self, subscription: str, method: str) -> None:
         """Wait for this request's turn. Raises `Transient` when that would take longer than `patience`."""
         bucket = self._bucket(subscription, method)
-        if (wait := bucket.draw()) > self._patience:
+        if (wait := bucket.draw(RESERVED if _background.get() else 0.0)) > self._patience:
             bucket.give_back()
             raise Transient("arm", retry_after=wait)
         if wait > 0:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_type_hints
@@ -32,12 +32,11 @@ from shared.http.validation import validate
 from shared.kernel.errors import RuntimeCloudError, TenantMismatch
 from shared.kernel.record import Record
 from shared.kernel.trace import trace_id_of
+from shared.operations.hub import Hub
 from shared.operations.intent import Answer
-from shared.operations.model import Operation
 
 log = logging.getLogger(__name__)
 
-Start = Callable[[Operation], Awaitable[None]]
 OPERATION_RETRY_AFTER = 2.0  # seconds: what a client may wait between two looks at an operation
 
 
@@ -48,16 +47,16 @@ class Pipeline:
     mutating: Mutating
     cursors: Cursors
 
-    async def serve(self, request: Request, start: Start) -> Response:
-        """Answer a request; never raises. `start` begins the operation behind a 202, and may fail: the sweep starts
-        what was committed and never started."""
+    async def serve(self, request: Request, hub: Hub) -> Response:
+        """Answer a request; never raises. The hub begins the operation behind a 202, and may fail: the sweep starts what
+        was committed and never started."""
         trace_id = trace_id_of(request.headers.get("traceparent"))
         head = request.method == "HEAD"
         extra: Mapping[str, str] = {}
         try:
             match = self.table.match(request.method, request.path)
             extra = match.route.deprecation.headers() if match.route.deprecation else {}
-            response = await self._matched(request, match, trace_id, start)
+            response = await self._matched(request, match, trace_id, hub)
         except Exception as error:  # the outermost place: whatever it is becomes a problem document, without its text
             if not _expected(error):
                 log.exception("unhandled in %s, %s", request.method, trace_id)
@@ -66,7 +65,7 @@ class Pipeline:
         body = b"" if head else response.body
         return Response(response.status, {**response.headers, **extra}, body)
 
-    async def _matched(self, request: Request, match: Match, trace_id: str, start: Start) -> Response:
+    async def _matched(self, request: Request, match: Match, trace_id: str, hub: Hub) -> Response:
         route = match.route
         if route.scopes is None:
             query.read(request.query, route.query)
@@ -75,7 +74,7 @@ class Pipeline:
         if route.method == "GET":
             require_scope(caller, route.scopes)
             return await self._read(request, match, caller)
-        return await self._change(request, match, caller, start)
+        return await self._change(request, match, caller, hub)
 
     async def _read(self, request: Request, match: Match, caller: Caller) -> Response:
         values = query.read(request.query, match.route.query)
@@ -95,7 +94,7 @@ class Pipeline:
             document["nextLink"] = _link(request, match, cursor)
         return Found(document)
 
-    async def _change(self, request: Request, match: Match, caller: Caller, start: Start) -> Response:
+    async def _change(self, request: Request, match: Match, caller: Caller, hub: Hub) -> Response:
         route, attempt = match.route, self.mutating.attempt(caller, match)
         try:
             model = _body_type(route.handler)
@@ -109,8 +108,7 @@ class Pipeline:
         except Exception as error:  # recorded, then answered by `serve`
             await attempt.record(error)
             raise
-        if answer.operation is not None:
-            await self._started(start, answer.operation)
+        await self._told(hub, answer)
         return self._answered(request, answer, await self._etag(caller, answer))
 
     async def _etag(self, caller: Caller, answer: Answer) -> str | None:
@@ -120,8 +118,8 @@ class Pipeline:
         match = self.table.match("GET", PREFIX + answer.location)
         try:
             found = await match.route.handler(Reading(caller, match.ids(), {}))
-        except RuntimeCloudError as error:  # committed is committed: the answer goes without
-            log.warning("no ETag for %s: %r", answer.location, error)
+        except Exception:  # committed is committed, whatever its GET meets: the answer goes without
+            log.exception("no ETag for %s", answer.location)
             return None
         return preconditions.etag_of(_json(found.document))
 
@@ -144,11 +142,14 @@ class Pipeline:
         query.read(request.query, route.query)
         return validate(model, document) if model else None
 
-    async def _started(self, start: Start, operation: Operation) -> None:
+    async def _told(self, hub: Hub, answer: Answer) -> None:
         try:
-            await start(operation)
-        except Exception:  # committed is committed: the sweep starts it, the caller has a valid 202
-            log.exception("%s was not started; the sweep will", operation.operation_id)
+            if answer.operation is not None:
+                await hub.start(answer.operation)
+            if answer.wakes is not None:
+                await hub.wake(answer.wakes.instance_id)
+        except Exception:  # committed is committed, whatever the hub's client raises: sweep and polls make up for it
+            log.exception("the hub was not told")
 
     async def _require_match(self, request: Request, match: Match, caller: Caller) -> None:
         """`If-Match` names a state of the resource that the path leads to: that of its GET."""

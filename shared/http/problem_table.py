@@ -207,6 +207,12 @@ TABLE: Mapping[type[BaseException], Problem] = {
     errors.NotRetryable: Problem(
         409, "NotRetryable", "The operation cannot be retried", lambda error: f"The operation is {shown(error.status)}."
     ),
+    errors.NotPaused: Problem(
+        409,
+        "NotPaused",
+        "Nobody waits for a person there",
+        lambda error: f"The deployment is {shown(error.status)}; only one that is paused at its gate can be promoted.",
+    ),
     errors.ConcurrentChange: _LOST_RACE,
     Conflict: _LOST_RACE,
     errors.Superseded: _LOST_RACE,

@@ -35,6 +35,7 @@ _WHY: Mapping[type[BaseException], Callable[[Any], str]] = {
     errors.EnvironmentNotReady: lambda error: f"it is {shown(error.status)}",
     errors.OperationInFlight: lambda error: f"{shown(error.operation_id)} holds the environment",
     errors.NotCancellable: lambda error: f"it is {shown(error.status)}",
+    errors.NotPaused: lambda error: f"it is {shown(error.status)}",
     errors.NotRetryable: lambda error: f"it is {shown(error.status)}",
     errors.NameTaken: lambda error: shown(error.name),
     errors.Transient: lambda error: f"{shown(error.dependency)} could not be asked",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.kernel.ids import DIGITS
 
@@ -15,6 +15,7 @@ Clock = Callable[[], datetime]
 Draw = Callable[[], str]
 
 _LAST = 10**14  # in milliseconds: the year 5138
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def now() -> datetime:
@@ -28,7 +29,7 @@ def draw() -> str:
 
 def newest_first(at: datetime) -> str:
     """A fixed-width text that sorts later instants before earlier ones (the log-tail pattern of Table Storage)."""
-    return f"{_LAST - int(at.timestamp() * 1000):014d}"
+    return f"{_LAST - (at - _EPOCH) // timedelta(milliseconds=1):014d}"  # in integers: floats round two instants to one
 
 
 def text(at: datetime) -> str:

@@ -70,6 +70,7 @@ class PaceSettings:
     upkeep_interval: float
     transient_budget: float
     operation_poll: float
+    activity_limit: float  # host.json's functionTimeout: an activity that began so long ago has ended
 
     @property
     def stale_after(self) -> timedelta:
@@ -207,4 +208,5 @@ def _pace(reader: _Reader) -> PaceSettings:
         upkeep_interval=reader.read("UPKEEP_INTERVAL_SECONDS", _seconds, "30"),
         transient_budget=reader.read("TRANSIENT_BUDGET_SECONDS", _seconds, "600"),
         operation_poll=reader.read("OPERATION_POLL_SECONDS", _seconds, "60"),
+        activity_limit=reader.read("ACTIVITY_LIMIT_SECONDS", _seconds, "600"),
     )

@@ -31,9 +31,7 @@ class Cancelling:
         row, operation = await stored(self.journal, intent.caller, place, operation_id)
         if operation.status not in OPEN or operation.kind in NOT_CANCELLABLE:
             raise NotCancellable(operation.status if operation.status not in OPEN else operation.kind)
-        tx = intent.transaction(
-            place, "operation.cancel-requested", operation_id, f"{operation.kind} is to be taken back"
-        )
+        tx = intent.transaction(place, "operation.cancel-requested", operation_id, f"{operation.kind} is to be taken back")
         if operation.cancel is None:
             now = self.clock()
             operation = operation.model_copy(

@@ -24,8 +24,8 @@ class Hub(Protocol):
         """Begin the orchestration of the operation's current attempt. Starting twice is harmless: the first activity
         claims the attempt on the row, and one of two wins."""
 
-    async def wake(self, operation: Operation) -> None:
-        """Tell the orchestration to look at the row now; one that is not there is not told."""
+    async def wake(self, instance_id: str) -> None:
+        """Tell an orchestration to look at its operation's row now."""
 
     async def state(self, operation: Operation) -> InstanceState:
         """Of the current attempt's orchestration."""

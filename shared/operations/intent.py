@@ -38,6 +38,7 @@ class Answer:
     body: Mapping[str, Any]
     location: str | None = None  # path under /v1/runtime
     operation: Operation | None = None
+    wakes: Operation | None = None  # the operation whose worker is to look at its row now
     operation_id: str | None = None  # of a remembered answer, whose operation was started long ago
 
     @property

@@ -58,6 +58,7 @@ def refused(code: str, message: str) -> Payload:
 
 
 SUPERSEDED: Payload = {"superseded": True}
+WAKE = "wake"  # the one external event: look at the row now
 CANCELED = "Canceled"  # the code of a step that stopped because the operation is to be taken back
 
 
@@ -94,6 +95,26 @@ def steady_all(context: Context, name: str, payloads: Sequence[Payload], *, unti
         pause = max(wait, timedelta(seconds=max(results[index]["after"] for index in todo)))
         yield context.create_timer(min(context.current_utc_datetime + pause, last))
         wait = min(wait * 2, LONGEST_WAIT)
+
+
+def told(context: Context, look: str, payload: Payload, late: str) -> Steps:
+    """Wait for what the row will say: `look` is called when the run is woken and at every poll, until it answers
+    something. The row is the truth; a lost event costs a poll.
+
+    Raises `StepFailed`: `DeadlineExceeded` with the text `late` when the deadline of the run passes first.
+    """
+    deadline, every = datetime.fromisoformat(payload["mustSettleBy"]), timedelta(seconds=payload["pollSeconds"])
+    woken = context.wait_for_external_event(WAKE)
+    while True:
+        seen = yield from steady(context, look, payload)
+        if seen:
+            return seen
+        if context.current_utc_datetime >= deadline:
+            raise StepFailed("DeadlineExceeded", late)
+        timer = context.create_timer(min(context.current_utc_datetime + every, deadline))
+        if (yield context.task_any([woken, timer])) is woken:
+            timer.cancel()  # an open timer would keep the instance running
+            woken = context.wait_for_external_event(WAKE)
 
 
 def _unwrapped(outcome: Payload) -> Any:

@@ -28,6 +28,7 @@ from shared.operations.model import (
 from shared.operations.slot import release
 from shared.store import keys
 from shared.store.port import Conflict, Replace, Row, Store
+from shared.store.reading import read
 
 TRIES = 3
 P = ParamSpec("P")
@@ -104,7 +105,7 @@ class Runs:
         row = await self.store.get(partition, run.operation_id)
         if row is None:
             return False
-        operation = Operation.read(row.document)
+        operation = read(Operation, partition, row)
         if operation.attempt != run.attempt or operation.status not in OPEN:
             return False
         TRANSITIONS.require(Transition.CLAIM, operation.status, OperationStatus.RUNNING)
@@ -122,7 +123,7 @@ class Runs:
         rows = await self.store.gather(partition, [run.operation_id, keys.SLOT, *others])
         if run.operation_id not in rows or keys.SLOT not in rows:
             raise NotFound("operation", run.operation_id)
-        operation = Operation.read(rows[run.operation_id].document)
+        operation = read(Operation, partition, rows[run.operation_id])
         if operation.attempt != run.attempt or operation.status is not OperationStatus.RUNNING:
             raise Superseded(run.operation_id, run.attempt)
         if operation.cancel is not None and not compensating:

@@ -106,7 +106,7 @@ def test_an_encrypted_token_gets_in(platform: Platform, alg: str) -> None:
 
 @pytest.mark.parametrize(
     "authorization",
-    ["Bearer", "Bearer ", "Bearer a b", "Bearer x", "Bearer a.b.c", "Bearer a.b.c.d.e", "Basic eDp5", "x" * 9000],
+    ["Bearer", "Bearer a b", "Bearer x", "Bearer a.b.c", "Bearer a.b.c.d.e", "Basic eDp5", "x" * 9000],
 )
 def test_what_is_no_bearer_token_is_401(platform: Platform, authorization: str) -> None:
     answer = ask(platform, authorization)

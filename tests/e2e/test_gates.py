@@ -17,6 +17,7 @@ from tests.e2e.observer import Observer
 from tests.e2e.test_http import problem
 
 GOOD = "1.4.2"
+QUICK = {"stableSeconds": 1, "retryTimeoutSeconds": 3}
 MEGABYTES = 5 * 1024 * 1024
 # name -> (version that behaves so, the rule); each version is deployed by one scenario only
 NEVER_PROMOTED: Mapping[str, tuple[str, dict[str, Any]]] = {
@@ -54,21 +55,21 @@ def both(version: str) -> list[Json]:
 def play(platform: Platform, version: str) -> Scenario:
     tenant = platform.fresh_tenant()
     environment_id = tenant.environment()
-    good = tenant.release(environment_id, both(GOOD), seconds=120)
-    tried = tenant.release(environment_id, both(version), seconds=120)
+    good = tenant.release(environment_id, both(GOOD), seconds=120, gate=QUICK)
+    tried = tenant.release(environment_id, both(version), seconds=120, gate=QUICK)
     return Scenario(tenant, environment_id, good, tried, platform.control.running(environment_id))
 
 
 @pytest.fixture(scope="module")
 def scenarios(platform: Platform) -> dict[str, Future[Scenario]]:
-    """Every scenario, begun at once; three at a time, so that two cores keep the gates' time."""
+    """Every scenario, a few at a time, so that two cores keep the gates' time."""
     healthy = f"{platform.endpoints['control']}/health"
     for version, rule in NEVER_PROMOTED.values():
         if "redirectTo" in rule:
             rule = {**rule, "redirectTo": healthy}
         for module in (API, WORKER):
             platform.control.behave(image=image(module, version), **rule)
-    with ThreadPoolExecutor(7) as pool:
+    with ThreadPoolExecutor(5) as pool:
         return {name: pool.submit(play, platform, version) for name, (version, _) in NEVER_PROMOTED.items()}
 
 
@@ -145,7 +146,7 @@ def test_a_person_may_deploy_in_spite_of_the_hold_and_lifts_it(rolled_back: Scen
 def test_a_first_deployment_that_fails_leaves_nothing_running(platform: Platform, tenant: Tenant) -> None:
     environment_id = tenant.environment()
     platform.control.behave(environmentId=environment_id, status="Unhealthy")
-    failed = tenant.release(environment_id, both("3.0.0"))
+    failed = tenant.release(environment_id, both("3.0.0"), gate=QUICK)
     assert (failed["status"], failed["phase"], failed["error"]["code"]) == ("Failed", "Failed", "NoStableSnapshot")
     assert failed["rolloutHistory"][-1]["phase"] == "Failed"
     assert not any(platform.control.running(environment_id).values())
@@ -159,7 +160,7 @@ def test_a_first_deployment_that_fails_leaves_nothing_running(platform: Platform
 def test_waves_roll_out_one_after_the_other(tenant: Tenant) -> None:
     environment_id = tenant.environment()
     components = [component(API, wave=1), component(WORKER, target="container-apps", wave=3)]
-    done = tenant.release(environment_id, components, gate={"stableSeconds": 1})
+    done = tenant.release(environment_id, components, gate=QUICK)
     told = [(entry["phase"], entry.get("wave")) for entry in done["rolloutHistory"]]
     waves = [("RollingOut", 1), ("HealthGating", 1), ("RollingOut", 3), ("HealthGating", 3)]
     assert told[3:-2] == waves, told
@@ -172,11 +173,10 @@ def test_waves_roll_out_one_after_the_other(tenant: Tenant) -> None:
 
 def test_a_failing_second_wave_takes_both_back_in_reverse(platform: Platform, tenant: Tenant) -> None:
     environment_id = tenant.environment()
-    tenant.release(environment_id, both(GOOD), gate={"stableSeconds": 1})
+    tenant.release(environment_id, both(GOOD), gate=QUICK)
     platform.control.behave(environmentId=environment_id, image=image(WORKER, "4.0.0"), status="Unhealthy")
     components = [component(API, "4.0.0"), component(WORKER, "4.0.0", target="container-apps", wave=1)]
-    gate = {"stableSeconds": 1, "retryTimeoutSeconds": 3}
-    tried = tenant.release(environment_id, components, gate=gate)
+    tried = tenant.release(environment_id, components, gate=QUICK)
     told = [(entry["phase"], entry.get("wave")) for entry in tried["rolloutHistory"]]
     assert told[-3:] == [("RollingBack", 1), ("RollingBack", 0), ("RolledBack", None)], told
     assert platform.control.running(environment_id) == {module: {image(module, GOOD)} for module in (API, WORKER)}
@@ -185,20 +185,19 @@ def test_a_failing_second_wave_takes_both_back_in_reverse(platform: Platform, te
 def test_all_at_once_is_one_wave_with_the_same_gate(platform: Platform, tenant: Tenant) -> None:
     environment_id = tenant.environment()
     components = [component(API, wave=0), component(WORKER, target="container-apps", wave=1)]
-    done = tenant.release(environment_id, components, strategy="AllAtOnce", gate={"stableSeconds": 1})
+    done = tenant.release(environment_id, components, strategy="AllAtOnce", gate=QUICK)
     gates = [entry for entry in done["rolloutHistory"] if entry["phase"] == "HealthGating"]
     assert len(gates) == 1, done["rolloutHistory"]
     assert {one["serviceId"] for one in gates[0]["gate"]["samples"]} == {API, WORKER}
     platform.control.behave(environmentId=environment_id, image=image(API, "4.1.0"), status="Unhealthy")
-    gate = {"stableSeconds": 1, "retryTimeoutSeconds": 2}
-    tried = tenant.release(environment_id, [component(API, "4.1.0")], strategy="AllAtOnce", gate=gate)
+    tried = tenant.release(environment_id, [component(API, "4.1.0")], strategy="AllAtOnce", gate=QUICK)
     assert tried["status"] == "RolledBack"
 
 
 def test_a_deployment_changes_only_what_it_names(platform: Platform, tenant: Tenant) -> None:
     environment_id = tenant.environment()
-    tenant.release(environment_id, both(GOOD), gate={"stableSeconds": 1})
-    tenant.release(environment_id, [component(API, "1.5.0")], gate={"stableSeconds": 1})
+    tenant.release(environment_id, both(GOOD), gate=QUICK)
+    tenant.release(environment_id, [component(API, "1.5.0")], gate=QUICK)
     assert platform.control.running(environment_id) == {API: {image(API, "1.5.0")}, WORKER: {image(WORKER, GOOD)}}
     rows = until(
         lambda: tenant.listed(environment_id, {API, WORKER}), lambda inventory: inventory[API]["version"] == "1.5.0"
@@ -208,9 +207,8 @@ def test_a_deployment_changes_only_what_it_names(platform: Platform, tenant: Ten
 
 def test_a_manual_rollback_is_a_deployment_of_its_own(platform: Platform, tenant: Tenant) -> None:
     environment_id = tenant.environment()
-    quick = {"stableSeconds": 1}
-    first = tenant.release(environment_id, both(GOOD), gate=quick)
-    second = tenant.release(environment_id, both("1.5.0"), gate=quick)
+    first = tenant.release(environment_id, both(GOOD), gate=QUICK)
+    second = tenant.release(environment_id, both("1.5.0"), gate=QUICK)
     answer = tenant.post(f"/deployments/{second['deploymentId']}/rollback", {"reason": "customers complain"})
     assert answer.status_code == 202, answer.text
     body = answer.json()

@@ -40,7 +40,7 @@ def test_a_deployment_outlives_the_stand_ins(hurt: Platform, resident: Tenant, h
     assert seen["status"] == "Completed", seen
     assert children(hurt)["host"] == host
     assert resident.release(home, at(wanted, "1.0.1"), gate=QUICK_GATE)["status"] == "Completed"
-    events = gapless(observer, home, "RuntimeDeploymentCompleted")
+    events = gapless(observer, home, "RuntimeDeploymentCompleted", deploymentId=ident)
     assert types(events, deploymentId=ident)["RuntimeDeploymentCompleted"] == 1
 
 

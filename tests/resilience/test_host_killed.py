@@ -36,8 +36,8 @@ def ended_once(platform: Platform, tenant: Tenant, observer: Observer, deploymen
     environment_id, status = deployment["environmentId"], deployment["status"]
     for one in deployment["components"]:
         created_once(platform, one["moduleId"])
-    seen = gapless(observer, environment_id, f"RuntimeDeployment{status}")
-    events = types(seen, deploymentId=deployment["deploymentId"])
+    ident = {"deploymentId": deployment["deploymentId"]}
+    events = types(gapless(observer, environment_id, f"RuntimeDeployment{status}", **ident), **ident)
     assert events["RuntimeDeploymentRequested"] == 1
     assert events["RuntimeDeploymentCompleted"] == (status == "Completed")
     assert events["RuntimeDeploymentRolledBack"] == (status == "RolledBack")

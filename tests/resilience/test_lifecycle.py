@@ -68,8 +68,8 @@ def ended_by(platform: Platform, number: signal.Signals) -> float:
 
 
 def answers_of(tenant: Tenant, environment_id: str, paths: list[str]) -> dict[str, Any]:
-    """The stable part of what the API says: all but when it was last looked at."""
-    moving = {"evaluatedAt", "lastScan", "observedAt", "asOf", "summary"}
+    """The stable part of what the API says: all but how it was when last looked at, which nobody does meanwhile."""
+    moving = {"evaluatedAt", "stale", "lastScan", "observedAt", "summary"}
 
     def still(document: Any) -> Any:
         if isinstance(document, dict):
@@ -78,11 +78,13 @@ def answers_of(tenant: Tenant, environment_id: str, paths: list[str]) -> dict[st
 
     listed = tenant.read("/deployments", environmentId=environment_id)
     shown = {path: tenant.read(path) for path in (f"/environments/{environment_id}", "/environments", *paths)}
+    for row in shown[f"/environments/{environment_id}"]["inventory"]:
+        del row["status"]
     return {path: still(document) for path, document in (shown | {"/deployments": listed}).items()}
 
 
 def settled_environment(tenant: Tenant) -> tuple[str, list[str], list[Json]]:
-    """An environment with a release, a policy that is enforced, a configuration and a finding; its paths."""
+    """An environment with a release, a policy that is enforced and a configuration; the paths of the three."""
     environment_id = tenant.environment()
     wanted = two_services()
     values = {"tenantId": tenant.tenant_id, "environmentId": environment_id, "values": {"LOG_LEVEL": "info"}}

@@ -48,13 +48,18 @@ class Catalog:
         await self.where.runs(environment, list(snapshot.services))
         standing = await self.store.list(place.partition, PREFIX, limit=MAX_SERVICES)
         gone = [row for row in standing if row.key.removeprefix(PREFIX) not in snapshot.services]
+        await self.where.left(environment, [row.key.removeprefix(PREFIX) for row in gone])
         changes: list[Change] = [Delete(row.key, row.version) for row in gone]
         for service_id, placed in snapshot.services.items():
             row = self._row(service_id, placed, generation, endpoints.get(service_id))
             changes.append(Put(keys.service(service_id), row.document()))
         for start in range(0, len(changes), CHUNK):
             await self.store.commit(place.partition, self.draw(), changes[start : start + CHUNK])
-        await self.where.left(environment, [row.key.removeprefix(PREFIX) for row in gone])
+
+    async def clear(self, environment: Environment) -> None:
+        """Forget what ran: the environment is gone. Repeating is harmless."""
+        nothing = Snapshot(deployment_id="", release_ref="", content_hash="", services={})
+        await self.project(environment, nothing, 0, {})
 
     def _row(self, service_id: str, placed: Placed, generation: int, endpoint_url: str | None) -> RuntimeService:
         workload = placed.workload

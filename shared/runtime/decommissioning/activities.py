@@ -87,7 +87,9 @@ async def _complete(deps: Deps, run: Run) -> Environment:
             "hold": None,
         }
     )
-    tx = deps.runs.transaction(held, "environment.decommissioned", f"decommissioning of {environment.name} succeeded: it is gone")
+    tx = deps.runs.transaction(
+        held, "environment.decommissioned", f"decommissioning of {environment.name} succeeded: it is gone"
+    )
     tx.replace(held.others[keys.ENVIRONMENT], gone)
     deps.runs.settle(tx, held, OperationStatus.SUCCEEDED)
     retained = bool(held.operation.request.get("retainData"))

@@ -134,6 +134,14 @@ class HistoryEntry(Record):
     detail: str | None = None
 
 
+class Override(Record):
+    """A person went on in spite of the verdict, and says why."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
 class Gate(Record):
     """A row per wave (`dep-<id>~<wave>`), shown in the wave's HealthGating entry."""
 
@@ -142,9 +150,13 @@ class Gate(Record):
     verdict: Verdict | None = None
     healthy_since: datetime | None = None
     evidence: Evidence = Evidence()
+    reopened_at: datetime | None = None  # by a person; evidence from before does not count
+    overridden: Override | None = None
 
     def shown(self) -> dict[str, Any]:
-        document = self.model_dump(mode="json", by_alias=True, exclude_none=True, include={"verdict", "healthy_since"})
+        document = self.model_dump(
+            mode="json", by_alias=True, exclude_none=True, include={"verdict", "healthy_since", "overridden"}
+        )
         return document | {"samples": [sample.document() for sample in self.evidence.samples]}
 
 

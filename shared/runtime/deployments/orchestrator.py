@@ -3,7 +3,8 @@
 1. Claim the attempt; a stale run ends here without an effect.
 2. Prepare: what is to run, under one hash, and what each service was before.
 3. Wave by wave: begin it, then, as a sub-orchestration of its own (replay costs grow with the square of a history), apply
-   everything and, when every apply has ended, judge the wave on evidence.
+   everything and, when every apply has ended, judge the wave on evidence. A gate that is declared to pause waits for a
+   person instead of failing: judged again, passed in spite of it, or cancelled; at the deadline it is taken back.
 4. Promote: the new revisions serve, alone; then the new stable snapshot, the end of deployment and operation, and the
    free slot are one commit. The inventory follows.
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 from shared.operations.procedure import (
@@ -25,6 +27,7 @@ from shared.operations.procedure import (
     settled,
     steady,
     steady_all,
+    told,
 )
 
 NAME = "release_flow"
@@ -34,6 +37,8 @@ PREPARE = "deploy_prepare"
 BEGIN_WAVE = "deploy_begin_wave"
 APPLY = "deploy_apply"
 JUDGE = "deploy_judge"
+PAUSE = "deploy_pause"
+DECIDED = "deploy_decided"
 PROMOTE = "deploy_promote"
 ALONE = "deploy_wait_alone"
 COMPLETE = "deploy_complete"
@@ -44,6 +49,8 @@ RESTORED = "deploy_wait_restored"
 FINISH_ROLLBACK = "deploy_finish_rollback"
 FAIL = "deploy_fail"
 
+ROLLBACK_WITHIN = timedelta(minutes=10)  # at least, also when it is the deadline that rolls back
+PAUSING = frozenset({"GateFailed", "GateInconclusive", "GateError"})
 ALONE_WITHIN = timedelta(minutes=10)  # of the time that is left for promotion and for taking it all back
 
 
@@ -60,7 +67,7 @@ def _roll_out(context: Context, run: Payload) -> Steps:
         for wave in plan["waves"]:
             yield from steady(context, BEGIN_WAVE, {**run, **wave})
             touched.append(wave)
-            yield from _wave(context, run, wave)
+            yield from _wave(context, run, wave, pauses=plan["pauses"])
         yield from steady(context, PROMOTE, run)
         yield from _until_done(context, ALONE, run, within=ALONE_WITHIN)
         yield from steady(context, COMPLETE, run)
@@ -70,13 +77,22 @@ def _roll_out(context: Context, run: Payload) -> Steps:
     return "completed"
 
 
-def _wave(context: Context, run: Payload, wave: Payload) -> Steps:
-    instance = f"{run['operationId']}-{run['attempt']}-wave-{wave['wave']}"
-    outcome = yield context.call_sub_orchestrator(WAVE, {**run, **wave}, instance)
-    if "superseded" in outcome:
-        raise SupersededRun
-    if "failed" in outcome:
-        raise StepFailed(outcome["failed"], outcome["message"])
+def _wave(context: Context, run: Payload, wave: Payload, *, pauses: bool) -> Steps:
+    """Raises `StepFailed` unless the gate passes, or a person goes on in spite of it."""
+    for judgement in count():
+        instance = f"{run['operationId']}-{run['attempt']}-wave-{wave['wave']}-{judgement}"
+        outcome = yield context.call_sub_orchestrator(WAVE, {**run, **wave}, instance)
+        if "superseded" in outcome:
+            raise SupersededRun
+        if "failed" not in outcome:
+            return
+        if not (pauses and outcome["failed"] in PAUSING):
+            raise StepFailed(outcome["failed"], outcome["message"])
+        cause = {"error": {"code": outcome["failed"], "message": outcome["message"]}}
+        yield from steady(context, PAUSE, {**run, **wave, **cause})
+        decided = yield from told(context, DECIDED, {**run, **wave}, "nobody decided about the paused gate in time")
+        if decided["action"] == "promote":
+            return
 
 
 def roll_out_wave(context: Context) -> Steps:
@@ -120,7 +136,9 @@ def _roll_back(context: Context, run: Payload, touched: Sequence[Payload], error
     cause: dict[str, Any] = {"error": {"code": error.code, "message": error.message}}
     if not reversible or not touched:
         raise error
-    deadline = datetime.fromisoformat(run["mustSettleBy"])
+    budget = context.current_utc_datetime + ROLLBACK_WITHIN
+    deadline = max(datetime.fromisoformat(run["mustSettleBy"]), budget)
+    run = {**run, "mustSettleBy": deadline.isoformat()}
     for wave in reversed(touched):
         yield from steady(context, BEGIN_ROLLBACK, {**run, **wave, **cause}, until=deadline)
         services = [{**run, "wave": wave["wave"], "serviceId": service} for service in wave["services"]]

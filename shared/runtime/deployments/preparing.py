@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from shared.events.journal import Place
 from shared.runtime.catalog.model import Placed, Snapshot
 from shared.runtime.catalog.rows import Catalog
+from shared.runtime.deployments import waves
 from shared.runtime.deployments.model import Component, Deployment, Strategy
 from shared.runtime.rollout.plan import Planned
 from shared.runtime.scaling.reading import Policies
@@ -33,10 +34,13 @@ class Preparing:
         if deployment.rollback_to is not None:
             target = await self.catalog.snapshot(place, deployment.rollback_to)
             return await self._restoring(place, standing, target.services if target else {}, scalings)
-        return [
+        at_once = deployment.strategy is Strategy.ALL_AT_ONCE
+        order = {} if at_once else waves.ordered(deployment.components)
+        planned = [
             await self._component(place, deployment, component, standing.get(component.module_id), scalings)
             for component in deployment.components
         ]
+        return [item.model_copy(update={"wave": order.get(item.service_id, 0)}) for item in planned]
 
     async def _component(
         self,
@@ -59,9 +63,8 @@ class Preparing:
             scaling=scalings.get((component.module_id, component.target)),
             release=deployment.deployment_id,
         )
-        wave = 0 if deployment.strategy is Strategy.ALL_AT_ONCE else component.wave
         placed = Placed(target=component.target, workload=workload, configuration_id=configuration_id)
-        return Planned(service_id=component.module_id, wave=wave, wanted=placed, before=before)
+        return Planned(service_id=component.module_id, wave=0, wanted=placed, before=before)
 
     async def _configured(
         self, place: Place, module_id: str, *configuration_ids: str | None

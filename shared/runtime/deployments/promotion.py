@@ -13,9 +13,10 @@ from shared.events.envelope import EventType
 from shared.events.journal import Place
 from shared.kernel.errors import Refused, Transient
 from shared.operations.model import OperationStatus, Run
+from shared.operations.permitted import require_permitted
 from shared.operations.runs import rerun
 from shared.runtime.catalog.model import Snapshot
-from shared.runtime.deployments.activities import Deps, require_permitted, save
+from shared.runtime.deployments.activities import Deps, save
 from shared.runtime.deployments.model import Phase
 from shared.runtime.deployments.preparing import overlaid
 from shared.runtime.deployments.service import event_payload
@@ -35,7 +36,7 @@ async def run_promote(deps: Deps, run: Run) -> None:
     """Let every new revision serve, and what the release takes away go. Key: the workloads' revisions."""
     await rerun(_begin, deps, run)
     held, deployment, environment = await deps.hold(run)
-    require_permitted(held, deps.runs.clock())
+    require_permitted(held.operation, deps.runs.clock())
     planned = await deps.plans.all(held.place.partition, deployment.deployment_id)
     stamp, gate = stamp_of(held.operation), asyncio.Semaphore(AT_ONCE)
 
@@ -63,11 +64,16 @@ async def run_wait_alone(deps: Deps, run: Run) -> bool:
     to `WAIT_FOR`."""
     held, deployment, environment = await deps.hold(run)
     planned = await deps.plans.all(held.place.partition, deployment.deployment_id)
-    return await wait_until_as_planned(deps, environment, planned, undo=False)
+    return await wait_until_as_planned(deps, run, environment, planned, undo=False)
 
 
-async def wait_until_as_planned(deps: Deps, environment: Environment, planned: list[Planned], *, undo: bool) -> bool:
-    """Look until every service serves alone what is wanted (`undo`: what was before, or is gone), up to `WAIT_FOR`."""
+async def wait_until_as_planned(
+    deps: Deps, run: Run, environment: Environment, planned: list[Planned], *, undo: bool
+) -> bool:
+    """Look until every service serves alone what is wanted (`undo`: what was before, or is gone), up to `WAIT_FOR`.
+
+    Raises `Superseded`, and `CancelRequested` unless it is the undoing that is waited for, as soon as the row says so.
+    """
     until = deps.runs.clock() + WAIT_FOR
     while True:
         seen = await observed(deps, environment, planned)
@@ -76,6 +82,7 @@ async def wait_until_as_planned(deps: Deps, environment: Environment, planned: l
         if deps.runs.clock() >= until:
             return False
         await deps.sleep(LOOK_EVERY)
+        await deps.runs.hold(run, compensating=undo)
 
 
 def _as_planned(item: Planned, seen: dict[tuple[str, str], Observation], *, undo: bool) -> bool:
@@ -99,7 +106,7 @@ async def observed(deps: Deps, environment: Environment, planned: list[Planned])
 async def run_complete(deps: Deps, run: Run) -> None:
     """Commit the stable pointer, the snapshot, the end of deployment and operation, the free slot and the events: one
     transaction. Key: the operation's status."""
-    await deps.end(run, OperationStatus.SUCCEEDED, lambda: _complete(deps, run))
+    await deps.ending.end(run, OperationStatus.SUCCEEDED, lambda: _complete(deps, run))
 
 
 async def _complete(deps: Deps, run: Run) -> Environment:

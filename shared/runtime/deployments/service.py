@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from pydantic import Field
 
+from shared.access.governance import Permit
 from shared.events.envelope import EventType
 from shared.events.journal import Journal
 from shared.kernel import ids
@@ -17,14 +18,15 @@ from shared.kernel.errors import NoStableSnapshot, NotFound, TargetNotEnabled, V
 from shared.kernel.record import Record
 from shared.operations import slot
 from shared.operations.intent import Answer, Intent
-from shared.operations.model import LONGEST_TOLD, OperationKind
+from shared.operations.model import LONGEST_TOLD, Operation, OperationKind
 from shared.runtime.configurations.reading import Configurations
+from shared.runtime.deployments import waves
 from shared.runtime.deployments.model import (
-    Component,
     Deployment,
     DeployRequest,
     HistoryEntry,
     Phase,
+    Strategy,
     registry_of,
 )
 from shared.runtime.deployments.transitions import TRANSITIONS, Transition
@@ -35,6 +37,7 @@ from shared.store import keys
 
 LISTED = "dep"
 NAMED = 5  # components in a summary
+PERSON_WITHIN = timedelta(hours=24)
 SLACK = timedelta(minutes=30)  # for applies, promotion and taking it all back
 
 
@@ -67,10 +70,28 @@ class Deployments:
         admitted.require_provisioned()
         admitted.slot.require_free()
         self._require_deployable(admitted, request)
-        if request.configuration_id is not None:
-            await self.configurations.require(admitted.place, request.configuration_id, "configurationId")
+        await self._require_known(admitted, request)
         deployment = self._requested(intent, admitted, request)
-        return await self._begin(intent, admitted, deployment, OperationKind.DEPLOY, deployment.components)
+        permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
+        return await self._begin(intent, admitted, deployment, OperationKind.DEPLOY, permit)
+
+    async def again(self, intent: Intent, admitted: Admitted, failed: Operation, permit: Permit) -> Answer:
+        """Roll the same release out, or back, once more: a new deployment, since the failed one took itself back.
+
+        Raises what the first try raised, as the environment stands now.
+        """
+        admitted.require_provisioned()
+        admitted.slot.require_free()
+        if failed.kind is OperationKind.DEPLOY:
+            request = DeployRequest.read(failed.request)
+            self._require_deployable(admitted, request)
+            deployment = self._requested(intent, admitted, request)
+        else:
+            undone = await self._stored(admitted, failed.resource_id)
+            deployment = await self._restoring(
+                intent, admitted, undone.rollback_of or "", RollbackRequest.read(failed.request)
+            )
+        return await self._begin(intent, admitted, deployment, failed.kind, permit, retries=failed)
 
     async def roll_back(self, intent: Intent, admitted: Admitted, deployment_id: str, request: RollbackRequest) -> Answer:
         """Commit a new deployment that restores an earlier snapshot; the named one stays what it is.
@@ -79,6 +100,13 @@ class Deployments:
         """
         admitted.require_provisioned()
         admitted.slot.require_free()
+        deployment = await self._restoring(intent, admitted, deployment_id, request)
+        permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
+        return await self._begin(intent, admitted, deployment, OperationKind.ROLLBACK, permit)
+
+    async def _restoring(
+        self, intent: Intent, admitted: Admitted, deployment_id: str, request: RollbackRequest
+    ) -> Deployment:
         undone = await self._stored(admitted, deployment_id)
         to = request.to_deployment_id or undone.previous_deployment_id
         if to is None:
@@ -86,7 +114,7 @@ class Deployments:
         if await self.journal.store.get(admitted.place.partition, keys.snapshot(to)) is None:
             raise ValidationFailed({"toDeploymentId": ["names no deployment of this environment that was promoted"]})
         restored = await self._stored(admitted, to)
-        deployment = self._new(
+        return self._new(
             intent,
             admitted,
             release_ref=restored.release_ref,
@@ -95,7 +123,6 @@ class Deployments:
             strategy=undone.strategy,
             gate=undone.gate,
         ).model_copy(update={"rollback_of": deployment_id, "rollback_to": to, "reason": request.reason})
-        return await self._begin(intent, admitted, deployment, OperationKind.ROLLBACK, restored.components)
 
     async def _begin(
         self,
@@ -103,10 +130,9 @@ class Deployments:
         admitted: Admitted,
         deployment: Deployment,
         kind: OperationKind,
-        components: Sequence[Component],
+        permit: Permit,
+        retries: Operation | None = None,
     ) -> Answer:
-        environment = admitted.environment
-        permit = await intent.permit(environment.environment_id, environment.stage)
         location = f"/deployments/{deployment.deployment_id}"
         operation = intent.operation(
             kind,
@@ -115,15 +141,17 @@ class Deployments:
             location=location,
             generation=admitted.slot.generation + 1,
             now=deployment.created_at,
-            within=_longest(deployment, components),
+            within=_longest(deployment),
             permit=permit,
         )
+        if retries is not None:
+            operation = operation.again(retries)
         await self.index.announce_operation(operation)
         tx = intent.transaction(
             admitted.place,
             "deployment.requested",
             deployment.deployment_id,
-            _begun(deployment, components),
+            _begun(deployment),
             permit,
         )
         tx.create(deployment.deployment_id, deployment)
@@ -133,14 +161,13 @@ class Deployments:
         )
         slot.take(tx, admitted.rows[keys.SLOT], operation)
         tx.emit(EventType.DEPLOYMENT_REQUESTED, event_payload(deployment))
-        answer = intent.remember(tx, Answer(202, _seed(deployment), location, operation))
+        body = _seed(deployment) if retries is None else operation.shown()
+        answer = intent.remember(tx, Answer(202, body, location, operation))
         await self.journal.commit(tx)
         return answer
 
     def _requested(self, intent: Intent, admitted: Admitted, request: DeployRequest) -> Deployment:
         gate = request.gate.policy(self.gate) if request.gate else self.gate
-        if gate.on_failure is OnFailure.PAUSE:
-            raise ValidationFailed({"gate.onFailure": ["Pause is not available yet: use Rollback"]})
         return self._new(
             intent,
             admitted,
@@ -176,8 +203,22 @@ class Deployments:
                 raise TargetNotEnabled(component.target, f"{path}.target")
             if registry_of(component.image) not in self.registries:
                 errors[f"{path}.image"] = ["the registry is not in the platform's allow-list"]
-            if component.depends_on:
-                errors[f"{path}.dependsOn"] = ["dependsOn is not available yet: use wave"]
+        errors |= waves.faults(request.components, ordered=request.strategy is Strategy.ROLLING_HEALTH_GATED)
+        if errors:
+            raise ValidationFailed(errors)
+
+    async def _require_known(self, admitted: Admitted, request: DeployRequest) -> None:
+        """What the request names outside itself: a configuration, and services that components depend on."""
+        if request.configuration_id is not None:
+            await self.configurations.require(admitted.place, request.configuration_id, "configurationId")
+        own = {component.module_id for component in request.components}
+        named = {one for component in request.components for one in component.depends_on} - own
+        known = await self.journal.store.gather(admitted.place.partition, [keys.service(one) for one in sorted(named)])
+        errors = {
+            f"components[{index}].dependsOn": ["names what is neither in the release nor runs here"]
+            for index, component in enumerate(request.components)
+            if any(one in named and keys.service(one) not in known for one in component.depends_on)
+        }
         if errors:
             raise ValidationFailed(errors)
 
@@ -188,8 +229,9 @@ class Deployments:
         return Deployment.read(row.document)
 
 
-def _begun(deployment: Deployment, components: Sequence[Component]) -> str:
+def _begun(deployment: Deployment) -> str:
     """The timeline's sentence."""
+    components = deployment.components
     names = ", ".join(component.module_id for component in components[:NAMED])
     more = f" and {len(components) - NAMED} more" if len(components) > NAMED else ""
     reason = f" ({deployment.reason[:LONGEST_TOLD]})" if deployment.reason else ""
@@ -221,6 +263,7 @@ def _seed(deployment: Deployment) -> dict[str, Any]:
     )
 
 
-def _longest(deployment: Deployment, components: Sequence[Component]) -> timedelta:
-    waves = {component.wave for component in components}
-    return SLACK + deployment.gate.longest * len(waves)
+def _longest(deployment: Deployment) -> timedelta:
+    """All its gates, one after the other, and the time that a person may take where they pause."""
+    gates = deployment.gate.longest * len(set(waves.ordered(deployment.components).values()))
+    return SLACK + gates + (PERSON_WITHIN if deployment.gate.on_failure is OnFailure.PAUSE else timedelta())

@@ -7,27 +7,19 @@ their binding's current version and scaling policies as they stand. The platform
 from __future__ import annotations
 
 from shared.events.envelope import EventType
-from shared.operations.model import OperationError, OperationStatus, Run
+from shared.operations.model import OperationError, OperationStatus
 from shared.operations.runs import rerun
-from shared.runtime.deployments.activities import Deps, ServiceRun, WaveRun, deployment_of, save
+from shared.runtime.deployments.activities import Deps, FailingRun, FailingWaveRun, ServiceRun, WaveRun, deployment_of, save
 from shared.runtime.deployments.model import Deployment, Phase
 from shared.runtime.deployments.promotion import wait_until_as_planned
 from shared.runtime.deployments.service import event_payload
 from shared.runtime.deployments.transitions import Transition, advanced, ended
+from shared.runtime.environments.ending import status_of
 from shared.runtime.environments.model import Environment, Hold
 from shared.runtime.rollout import plan
 from shared.runtime.rollout.effects import stamp_of
 from shared.runtime.rollout.plan import Planned
 from shared.store import keys
-
-
-class FailingRun(Run):
-    error: OperationError
-
-
-class FailingWaveRun(FailingRun):
-    wave: int
-    services: list[str] = []
 
 
 async def run_begin_rollback(deps: Deps, run: FailingWaveRun) -> None:
@@ -36,7 +28,7 @@ async def run_begin_rollback(deps: Deps, run: FailingWaveRun) -> None:
 
 
 async def _begin(deps: Deps, run: FailingWaveRun) -> None:
-    held, deployment, _ = await deps.hold(run)
+    held, deployment, _ = await deps.hold(run, compensating=True)
     detail = f"{run.error.code}: {run.error.message}"
     back = advanced(deployment, Transition.ROLL_BACK, Phase.ROLLING_BACK, deps.runs.clock(), wave=run.wave, detail=detail)
     if back is not deployment:
@@ -46,7 +38,7 @@ async def _begin(deps: Deps, run: FailingWaveRun) -> None:
 async def run_restore(deps: Deps, run: ServiceRun) -> None:
     """Undo one service's change. Key: the restored workload's revision; absent counts as gone."""
     key = plan.key(deployment_of(run), run.wave, run.service_id)
-    held = await deps.runs.hold(run, keys.ENVIRONMENT, key)
+    held = await deps.runs.hold(run, keys.ENVIRONMENT, key, compensating=True)
     planned = Planned.read(held.others[key].document)
     environment = Environment.read(held.others[keys.ENVIRONMENT].document)
     before = await deps.preparing.current(held.place, planned.before) if planned.before else None
@@ -55,31 +47,38 @@ async def run_restore(deps: Deps, run: ServiceRun) -> None:
 
 async def run_wait_restored(deps: Deps, run: WaveRun) -> bool:
     """Whether what was restored serves alone and what was new is gone; waits up to a minute."""
-    held, deployment, environment = await deps.hold(run)
+    held, deployment, environment = await deps.hold(run, compensating=True)
     planned = await deps.plans.wave(held.place.partition, deployment.deployment_id, run.wave)
     current = [
         item.model_copy(update={"before": await deps.preparing.current(held.place, item.before)}) if item.before else item
         for item in planned
     ]
-    return await wait_until_as_planned(deps, environment, current, undo=True)
+    return await wait_until_as_planned(deps, run, environment, current, undo=True)
 
 
 async def run_finish_rollback(deps: Deps, run: FailingRun) -> None:
-    """Commit the end: `RolledBack` and a hold, or `Failed` when nothing was stable. Key: the operation's status."""
-    await deps.end(run, OperationStatus.FAILED, lambda: _finish(deps, run))
+    """Commit the end: `RolledBack` and a hold; `Canceled` when a person wanted it back; `Failed` when nothing was stable.
+
+    Key: the operation's status.
+    """
+    await deps.ending.end(run, status_of(run.error), lambda: _finish(deps, run))
 
 
 async def _finish(deps: Deps, run: FailingRun) -> Environment:
-    held, deployment, environment = await deps.hold(run)
-    if environment.stable_deployment_id is None:
-        return await _end(deps, run, Phase.FAILED, OperationError(code="NoStableSnapshot", message=run.error.message))
-    back = ended(deployment, Phase.ROLLED_BACK, deps.runs.clock(), error=run.error)
-    held_still = _on_hold(deps, environment, deployment, run.error)
-    summary = f"{deployment.told} {run.error.told}; what was stable runs again" + _holding(held_still)
+    held, deployment, environment = await deps.hold(run, compensating=True)
+    by_person = status_of(run.error) is OperationStatus.CANCELED
+    if environment.stable_deployment_id is None and not by_person:
+        return await _end(deps, run, OperationError(code="NoStableSnapshot", message=run.error.message))
+    phase = Phase.CANCELED if by_person else Phase.ROLLED_BACK
+    back = ended(deployment, phase, deps.runs.clock(), error=run.error)
+    # Whoever cancels is the person that the hold would wait for.
+    held_still = environment if by_person else _on_hold(deps, environment, deployment, run.error)
+    runs_again = "what was stable runs again" if environment.stable_deployment_id else "what it made is gone"
+    summary = f"{deployment.told} {run.error.told}; {runs_again}" + _holding(held_still)
     tx = deps.runs.transaction(held, "deployment.rolled-back", summary)
     tx.replace(held.others[keys.ENVIRONMENT], held_still)
     tx.replace(held.others[deployment.deployment_id], back)
-    deps.runs.settle(tx, held, OperationStatus.FAILED, run.error)
+    deps.runs.settle(tx, held, status_of(run.error), run.error)
     payload = {**event_payload(back), "reason": run.error.code, "restored": environment.stable_deployment_id}
     tx.emit(EventType.DEPLOYMENT_ROLLED_BACK, payload)
     await deps.runs.journal.commit(tx)
@@ -97,17 +96,18 @@ def _on_hold(deps: Deps, environment: Environment, deployment: Deployment, error
 
 async def run_fail(deps: Deps, run: FailingRun) -> None:
     """Commit a deployment that ended without success and without a rollback. Key: the operation's status."""
-    await deps.end(run, OperationStatus.FAILED, lambda: _end(deps, run, Phase.FAILED, run.error))
+    await deps.ending.end(run, status_of(run.error), lambda: _end(deps, run, run.error))
 
 
-async def _end(deps: Deps, run: FailingRun, phase: Phase, error: OperationError) -> Environment:
-    held, deployment, environment = await deps.hold(run)
+async def _end(deps: Deps, run: FailingRun, error: OperationError) -> Environment:
+    held, deployment, environment = await deps.hold(run, compensating=True)
+    phase = Phase.CANCELED if status_of(error) is OperationStatus.CANCELED else Phase.FAILED
     touched = deployment.phase not in (Phase.REQUESTED, Phase.PROVISIONING, Phase.CONFIGURING)
     stable = environment.stable_deployment_id is not None
     after = _on_hold(deps, environment, deployment, error) if touched and stable else environment
     tx = deps.runs.transaction(held, "deployment.failed", f"{deployment.told} {error.told}" + _holding(after))
     tx.replace(held.others[keys.ENVIRONMENT], after)
     tx.replace(held.others[deployment.deployment_id], ended(deployment, phase, deps.runs.clock(), error=error))
-    deps.runs.settle(tx, held, OperationStatus.FAILED, error)
+    deps.runs.settle(tx, held, status_of(error), error)
     await deps.runs.journal.commit(tx)
     return after

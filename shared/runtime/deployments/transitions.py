@@ -76,6 +76,17 @@ def advanced(
     return deployment.model_copy(update={"phase": phase, "rollout_history": history})
 
 
+def noted(deployment: Deployment, phase: Phase, wave: int | None, word: str) -> Deployment:
+    """The deployment with a word added to the detail of an entry of its history."""
+    history = [
+        entry.model_copy(update={"detail": f"{entry.detail}; {word}" if entry.detail else word})
+        if entry.phase is phase and entry.wave == wave
+        else entry
+        for entry in deployment.rollout_history
+    ]
+    return deployment.model_copy(update={"rollout_history": history})
+
+
 def ended(
     deployment: Deployment, phase: Phase, now: datetime, *, error: OperationError | None = None, detail: str | None = None
 ) -> Deployment:

@@ -27,7 +27,7 @@ from shared.runtime.drift.model import MOST, PREFIX, Finding, Scan, ScanStatus, 
 from shared.runtime.drift.writing import Ground, Writing
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Isolation
-from shared.runtime.health.sweep import provisioned, summarise, visit_shard
+from shared.runtime.health.sweep import provisioned, visit_shard
 from shared.runtime.scaling.reading import Policies
 from shared.store import keys
 from shared.store.port import Conflict
@@ -131,4 +131,4 @@ async def _summarise(index: Index, ground: Ground, postings: Sequence[Posting], 
         "highest_severity": severity.value if severity else None,
         "last_scan": now,
     }
-    await summarise(index, ground.admitted.environment, members)
+    await index.summarise(ground.admitted.environment, members)

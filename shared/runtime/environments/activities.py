@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from shared.access.binding import BindingStatus, TenantBinding
 from shared.events.envelope import EventType
-from shared.events.journal import Place
-from shared.kernel.errors import Superseded
+from shared.kernel.errors import Transient
 from shared.kernel.record import Record
 from shared.operations.model import JobResult, Operation, OperationError, OperationStatus, Run
-from shared.operations.runs import Held, Runs, rerun
-from shared.runtime.environments.index import Index
+from shared.operations.permitted import require_permitted
+from shared.operations.runs import CancelRequested, Runs
+from shared.runtime.environments.ending import Ending, status_of
 from shared.runtime.environments.model import Environment, EnvironmentStatus
 from shared.runtime.environments.transitions import TRANSITIONS, Transition
 from shared.store import keys
@@ -27,6 +26,9 @@ class Job(Protocol):
     async def start(self, tenant_id: str, operation_id: str, attempt: int) -> str:
         """Start an execution and return its name. Raises `Transient`, `Refused`."""
 
+    async def stop(self, execution: str) -> None:
+        """Ask the execution to end; one that is not there has ended. Raises `Transient`."""
+
     async def alive(self, execution: str) -> bool:
         """Whether the execution may still write. Raises `Transient` when that cannot be told: unknown is not dead."""
 
@@ -34,7 +36,7 @@ class Job(Protocol):
 @dataclass(frozen=True)
 class Deps:
     runs: Runs
-    index: Index
+    ending: Ending
     job: Job
 
 
@@ -42,8 +44,10 @@ class Failing(Run):
     error: OperationError
 
 
-class Seen(Record):
-    done: bool
+class Reported(Record):
+    """The job has ended: well, or with an error."""
+
+    done: bool = True
     error: OperationError | None = None
 
 
@@ -59,6 +63,7 @@ async def run_start_job(deps: Deps, run: Run) -> None:
     then; the provisioner claims it before it works, so only one of the two does and the other ends quietly.
     """
     operation = (await deps.runs.hold(run)).operation
+    require_permitted(operation, deps.runs.clock())
     count, _, execution = (operation.job or "0/").partition("/")
     if not execution and operation.worker is None:
         await _start(deps, run, max(int(count), 1), dead=None)
@@ -77,13 +82,31 @@ async def _start(deps: Deps, run: Run, count: int, *, dead: str | None) -> None:
     await deps.runs.change(run, lambda row: row.model_copy(update={"job": f"{count}/{execution}", "waiting_for": waiting}))
 
 
-async def run_look(deps: Deps, run: Run) -> dict[str, Any]:
-    """What the operation row says. A job that is dead without a result is started again."""
-    held = await deps.runs.hold(run)
-    result = _result_of(held.operation, run)
+async def run_look(deps: Deps, run: Run) -> Reported | None:
+    """What the operation row says; None while the job works. A job that is dead without a result is started again."""
+    try:
+        operation = (await deps.runs.hold(run)).operation
+    except CancelRequested:
+        await stop_job(deps.job, (await deps.runs.hold(run, compensating=True)).operation)
+        raise
+    result = _result_of(operation, run)
     if result is None:
-        return (await _look_at_job(deps, run, held.operation)).document()
-    return Seen(done=result.error is None, error=result.error).document()
+        return await _look_at_job(deps, run, operation)
+    return Reported(error=result.error)
+
+
+async def stop_job(job: Job, operation: Operation) -> None:
+    """End whatever may still work on the operation. Raises `Transient` until it has ended: nothing is undone before."""
+    for execution in _executions(operation):
+        if await job.alive(execution):
+            await job.stop(execution)
+            raise Transient("arm")
+
+
+def _executions(operation: Operation) -> set[str]:
+    """The execution that was started last, and the one that claimed the attempt, which may be an earlier one whose start
+    was never written down."""
+    return {named for named in ((operation.job or "").partition("/")[2], operation.worker) if named}
 
 
 def _result_of(operation: Operation, run: Run) -> JobResult | None:
@@ -91,47 +114,32 @@ def _result_of(operation: Operation, run: Run) -> JobResult | None:
     return result if result is not None and result.attempt == run.attempt else None
 
 
-async def _look_at_job(deps: Deps, run: Run, operation: Operation) -> Seen:
-    """Both are asked for: the execution that was started last, and the one that claimed the attempt, which may be an
-    earlier one whose start was never written down."""
-    count, _, execution = (operation.job or "0/").partition("/")
-    for named in {execution, operation.worker} - {"", None}:
-        if await deps.job.alive(str(named)):
-            return Seen(done=False)
+async def _look_at_job(deps: Deps, run: Run, operation: Operation) -> Reported | None:
+    for named in _executions(operation):
+        if await deps.job.alive(named):
+            return None
     # A last write or a claim may have come between our read and the look: read once more before all of it counts as dead.
     again = (await deps.runs.hold(run)).operation
     if _result_of(again, run) is not None or again.worker != operation.worker:
-        return Seen(done=False)
-    if int(count) >= JOB_STARTS:
-        return Seen(done=False, error=OperationError(code="ProvisionerFailed", message=f"it ended {count} times unheard"))
-    await _start(deps, run, int(count) + 1, dead=operation.worker)
-    return Seen(done=False)
+        return None
+    count = int((operation.job or "0/").partition("/")[0])
+    if count >= JOB_STARTS:
+        return Reported(error=OperationError(code="ProvisionerFailed", message=f"it ended {count} times unheard"))
+    await _start(deps, run, count + 1, dead=operation.worker)
+    return None
 
 
 async def run_complete(deps: Deps, run: Run) -> None:
     """Commit the environment as Provisioned, its binding as Active and the operation as Succeeded: one transaction.
 
-    Key: the operation's status; a repeated call finds it ended, brings the list up to date and is told `Superseded`.
+    Key: the operation's status.
     """
-    await _projected(deps, run, rerun(_complete, deps, run))
-
-
-async def _projected(deps: Deps, run: Run, ended: Awaitable[Environment]) -> None:
-    """The list follows the commit. If it could not be written the activity is repeated, which finds the operation ended
-    and still owes the list what stands there now."""
-    try:
-        environment = await ended
-    except Superseded:
-        place = Place(run.tenant_id, run.environment_id)
-        row = await deps.runs.store.get(place.partition, keys.ENVIRONMENT)
-        if row is not None:
-            await deps.index.project(Environment.read(row.document))
-        raise
-    await deps.index.project(environment)
+    await deps.ending.end(run, OperationStatus.SUCCEEDED, lambda: _complete(deps, run))
 
 
 async def _complete(deps: Deps, run: Run) -> Environment:
-    held = await deps.runs.hold(run, keys.ENVIRONMENT, keys.BINDING)
+    # It is made: too late to be taken back by anything but decommissioning.
+    held = await deps.runs.hold(run, keys.ENVIRONMENT, keys.BINDING, compensating=True)
     result = held.operation.result
     if result is None or result.outputs is None:
         raise LookupError("completed without a result")
@@ -155,12 +163,15 @@ def _payload(environment: Environment) -> dict[str, Any]:
 
 
 async def run_fail(deps: Deps, failing: Failing) -> None:
-    """Commit the environment and the operation as Failed; both stay retryable. Key: as `run_complete`'s."""
-    await _projected(deps, failing, rerun(_fail, deps, failing))
+    """Commit the environment as Failed and the operation as Failed or Canceled; both stay retryable.
+
+    Key: the operation's status.
+    """
+    await deps.ending.end(failing, status_of(failing.error), lambda: _fail(deps, failing))
 
 
 async def _fail(deps: Deps, failing: Failing) -> Environment:
-    held: Held = await deps.runs.hold(failing, keys.ENVIRONMENT)
+    held = await deps.runs.hold(failing, keys.ENVIRONMENT, compensating=True)
     row = held.others[keys.ENVIRONMENT]
     environment = Environment.read(row.document)
     TRANSITIONS.require(Transition.FAIL, environment.status, EnvironmentStatus.FAILED)
@@ -168,6 +179,6 @@ async def _fail(deps: Deps, failing: Failing) -> Environment:
     summary = f"provisioning of {environment.name} {failing.error.told}"
     tx = deps.runs.transaction(held, "environment.provision-failed", summary)
     tx.replace(row, failed)
-    deps.runs.settle(tx, held, OperationStatus.FAILED, failing.error)
+    deps.runs.settle(tx, held, status_of(failing.error), failing.error)
     await deps.runs.journal.commit(tx)
     return failed

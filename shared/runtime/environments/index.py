@@ -7,8 +7,10 @@ nobody can find. The list row is a projection of the environment, so that a list
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from shared.events.active import Listed
 from shared.kernel.clock import Clock, Draw
@@ -16,9 +18,11 @@ from shared.kernel.errors import NameTaken
 from shared.kernel.ids import EnvironmentId
 from shared.kernel.record import Record
 from shared.operations.model import Operation
+from shared.operations.runs import rerun
 from shared.runtime.environments.model import Environment, EnvironmentStatus
 from shared.store import keys
-from shared.store.port import Change, Conflict, Create, Put, Replace, Store
+from shared.store.port import Change, Conflict, Create, Delete, Put, Replace, Store
+from shared.store.reading import read
 
 LISTED = "env"
 OPERATIONS = "op"
@@ -105,16 +109,49 @@ class Index:
             [Put(keys.listed(OPERATIONS, operation.created_at, operation.operation_id), listed.document())],
         )
 
-    async def project(self, environment: Environment, summary: Summary | None = None) -> None:
-        """Bring the list row up to date; without a summary the standing one is kept."""
+    async def project(self, environment: Environment) -> None:
+        """Bring the list row up to date with the environment; its summary belongs to the sweeps."""
+
+        def with_environment(listed: ListedEnvironment) -> ListedEnvironment:
+            summary = listed.summary.model_copy(update={"stable_release_ref": environment.stable_release_ref})
+            return ListedEnvironment(environment=environment, summary=summary)
+
+        await rerun(self._merge, environment, with_environment)
+
+    async def summarise(self, environment: Environment, members: Mapping[str, Any]) -> None:
+        """Bring `members` of the summary up to date; the other members, and the environment, belong to other writers."""
+
+        def with_members(listed: ListedEnvironment) -> ListedEnvironment:
+            merged = listed.summary.model_copy(update=dict(members))
+            if merged == listed.summary:
+                return listed
+            return listed.model_copy(update={"summary": merged.model_copy(update={"as_of": self.clock()})})
+
+        await rerun(self._merge, environment, with_members)
+
+    async def _merge(self, environment: Environment, change: Callable[[ListedEnvironment], ListedEnvironment]) -> None:
+        """Write the list row as `change` makes it of what stands there; nothing when that is the same."""
         partition = keys.tenant_partition(environment.tenant_id)
         key = keys.listed(LISTED, environment.created_at, environment.environment_id)
-        if summary is None:
-            row = await self.store.get(partition, key)
-            summary = ListedEnvironment.read(row.document).summary if row else Summary(as_of=self.clock())
-            summary = summary.model_copy(update={"stable_release_ref": environment.stable_release_ref})
-        listed = ListedEnvironment(environment=environment, summary=summary)
-        await self.store.commit(partition, self.draw(), [Put(key, listed.document())])
+        row = await self.store.get(partition, key)
+        fresh = ListedEnvironment(environment=environment, summary=Summary(as_of=self.clock()))
+        standing = read(ListedEnvironment, partition, row) if row else fresh
+        changed = change(standing).document()
+        if row is None:
+            await self.store.commit(partition, self.draw(), [Create(key, changed)])
+        elif changed != row.document:
+            await self.store.commit(partition, self.draw(), [Replace(key, changed, row.version)])
+
+    async def unlist(self, environment: Environment) -> None:
+        """Take a decommissioned environment off the sweep's list; the tenant still finds it."""
+        key = keys.partition_of(environment.tenant_id, environment.environment_id)
+        shard = keys.all_shard(keys.shard_of(key, self.shards))
+        await rerun(self._unlist, shard, key)
+
+    async def _unlist(self, shard: str, key: str) -> None:
+        row = await self.store.get(shard, key)
+        if row is not None:
+            await self.store.commit(shard, self.draw(), [Delete(key, row.version)])
 
     def _listed(self, environment: Environment) -> Change:
         summary = Summary(as_of=self.clock())

@@ -17,6 +17,7 @@ from shared.operations.slot import Slot
 from shared.runtime.environments.model import Environment, EnvironmentStatus
 from shared.store import keys
 from shared.store.port import Row, Store
+from shared.store.reading import read
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ class Isolation:
         if keys.ENVIRONMENT not in rows or keys.BINDING not in rows or keys.SLOT not in rows:
             raise NotFound(kind, ident)
         return Admitted(
-            environment=Environment.read(rows[keys.ENVIRONMENT].document),
-            binding=TenantBinding.read(rows[keys.BINDING].document),
-            slot=Slot.read(rows[keys.SLOT].document),
+            environment=read(Environment, partition, rows[keys.ENVIRONMENT]),
+            binding=read(TenantBinding, partition, rows[keys.BINDING]),
+            slot=read(Slot, partition, rows[keys.SLOT]),
             rows=rows,
         )
 

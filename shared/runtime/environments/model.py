@@ -94,6 +94,7 @@ class Environment(ProvisionRequest):
     stable_release_ref: str | None = None
     hold: Hold | None = None
     created_at: datetime
+    decommissioned_at: datetime | None = None
     trace_id: str
 
     @property

@@ -7,13 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 from shared.access.binding import BindingStatus, TenantBinding
+from shared.access.governance import Permit
 from shared.events.journal import Journal, Place
 from shared.kernel import ids
 from shared.kernel.clock import Clock
+from shared.kernel.errors import NotRetryable
 from shared.operations import slot
 from shared.operations.intent import Answer, Intent
-from shared.operations.model import OperationKind
+from shared.operations.model import Operation, OperationKind
 from shared.runtime.environments.index import Index
+from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.model import Environment, EnvironmentStatus, Placement, ProvisionRequest
 from shared.runtime.environments.transitions import TRANSITIONS, Transition
 from shared.store import keys
@@ -60,6 +63,40 @@ class Environments:
         slot.take(tx, None, operation)
         answer = intent.remember(tx, Answer(202, _seed(environment), location, operation))
         await self.journal.active.mark(place)
+        await self.journal.commit(tx)
+        return answer
+
+    async def again(self, intent: Intent, admitted: Admitted, failed: Operation, permit: Permit) -> Answer:
+        """Take up a provision that ended without success: what stands already is found, so it goes on where it failed.
+
+        Raises `OperationInFlight`, `NotRetryable` once the environment has been provisioned.
+        """
+        admitted.slot.require_free()
+        environment = admitted.environment
+        made = admitted.binding.status is not BindingStatus.PENDING
+        if made or not TRANSITIONS.allows(Transition.RETRY, environment.status, EnvironmentStatus.PROVISIONING):
+            raise NotRetryable(environment.status)
+        location = f"/environments/{environment.environment_id}"
+        operation = intent.operation(
+            OperationKind.PROVISION,
+            admitted.place,
+            resource_id=environment.environment_id,
+            location=location,
+            generation=admitted.slot.generation + 1,
+            now=self.clock(),
+            within=PROVISION_WITHIN,
+            permit=permit,
+        ).again(failed)
+        await self.index.announce_operation(operation)
+        summary = f"provisioning of {environment.name} began again"
+        tx = intent.transaction(
+            admitted.place, "environment.provision-requested", environment.environment_id, summary, permit
+        )
+        slot.take(tx, admitted.rows[keys.SLOT], operation)
+        status = {"status": EnvironmentStatus.PROVISIONING}
+        tx.replace(admitted.rows[keys.ENVIRONMENT], environment.model_copy(update=status))
+        answer = intent.remember(tx, Answer(202, operation.shown(), location, operation))
+        await self.journal.active.mark(admitted.place)
         await self.journal.commit(tx)
         return answer
 

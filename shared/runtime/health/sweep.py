@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,9 +29,9 @@ from shared.kernel import clock as instants
 from shared.kernel.errors import NotFound, RuntimeCloudError
 from shared.kernel.trace import trace_id_of
 from shared.runtime.catalog.rows import Catalog
-from shared.runtime.environments.index import LISTED, Index, ListedEnvironment, Summary
+from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted, Isolation
-from shared.runtime.environments.model import Environment, EnvironmentStatus
+from shared.runtime.environments.model import EnvironmentStatus
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.health.model import EnvironmentHealth, ServiceHealth
 from shared.runtime.health.witness import UNREACHABLE, Sample, Subject, Witness
@@ -88,7 +88,7 @@ async def check_environment(deps: Deps, place: Place, started: datetime) -> None
     except Conflict:
         log.info("a health sweep of %s met another one and is dropped", place.environment_id)
         return
-    await summarise(deps.index, admitted.environment, counted(health, deps.journal.clock(), deps.stale_after))
+    await deps.index.summarise(admitted.environment, counted(health, deps.journal.clock(), deps.stale_after))
 
 
 async def provisioned(isolation: Isolation, place: Place, *others: str) -> Admitted | None:
@@ -214,23 +214,6 @@ class _Writing:
 def _status(health: EnvironmentHealth, service_id: str) -> HealthStatus:
     service = health.services.get(service_id)
     return service.status if service else HealthStatus.UNKNOWN
-
-
-async def summarise(index: Index, environment: Environment, members: Mapping[str, Any]) -> None:
-    """Bring `members` of the environment's summary up to date, and write it only when one of them changed.
-
-    Merged into the standing row, whose other members and whose environment belong to other writers.
-    """
-    partition = keys.tenant_partition(environment.tenant_id)
-    row = await index.store.get(partition, keys.listed(LISTED, environment.created_at, environment.environment_id))
-    listed = (
-        read(ListedEnvironment, partition, row)
-        if row
-        else ListedEnvironment(environment=environment, summary=Summary(as_of=index.clock()))
-    )
-    merged = listed.summary.model_copy(update=dict(members))
-    if row is None or merged != listed.summary:
-        await index.project(listed.environment, merged.model_copy(update={"as_of": index.clock()}))
 
 
 async def visit_shard(store: Store, shard: int, visit: Callable[[Place], Awaitable[None]]) -> None:

@@ -31,9 +31,7 @@ class Releasing:
         permit = await intent.permit(environment.environment_id, environment.stage)
         why = f": {request.reason}" if request.reason else ""
         summary = f"{environment.name} is released{why}" if environment.hold else f"{environment.name} was not on hold"
-        tx = intent.transaction(
-            admitted.place, "environment.hold-released", environment.environment_id, summary, permit
-        )
+        tx = intent.transaction(admitted.place, "environment.hold-released", environment.environment_id, summary, permit)
         released = environment.model_copy(update={"hold": None})
         if environment.hold is not None:
             tx.replace(admitted.rows[keys.ENVIRONMENT], released)

@@ -19,7 +19,7 @@ from shared.runtime.decommissioning.service import Decommissioning
 from shared.runtime.deployments.service import Deployments
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.service import Environments
-from shared.runtime.scaling.service import Scalings
+from shared.runtime.scaling.enforcement import Enforcing
 from shared.store.port import Row
 
 ENDED_BADLY = frozenset({OperationStatus.FAILED, OperationStatus.CANCELED})
@@ -31,7 +31,7 @@ class Retrying:
     clock: Clock
     environments: Environments
     deployments: Deployments
-    scalings: Scalings
+    enforcing: Enforcing
     decommissioning: Decommissioning
 
     async def retry(self, intent: Intent, admitted: Admitted, operation_id: str, reason: str | None) -> Answer:
@@ -51,7 +51,7 @@ class Retrying:
         if failed.kind in (OperationKind.DEPLOY, OperationKind.ROLLBACK):
             return await self.deployments.again(intent, admitted, failed, permit)
         if failed.kind is OperationKind.ENFORCE_SCALING:
-            return await self.scalings.again(intent, admitted, failed)
+            return await self.enforcing.again(intent, admitted, failed)
         raise NotRetryable(failed.status)
 
 

@@ -11,6 +11,7 @@ from shared.operations.model import OperationError, OperationStatus, Run
 from shared.operations.runs import Held, Runs, rerun
 from shared.runtime.catalog.model import Placed
 from shared.runtime.catalog.rows import Catalog
+from shared.runtime.environments.ending import status_of
 from shared.runtime.environments.model import Environment
 from shared.runtime.rollout.effects import stamp_of
 from shared.runtime.scaling.model import Enforcement, ScalingPolicy, effective, told
@@ -45,9 +46,9 @@ async def run_enforce(deps: Deps, run: Run) -> None:
     await deps.targets[policy.target].scale(environment.site, stamp_of(held.operation), workload)
 
 
-async def _held(deps: Deps, run: Run) -> tuple[Held, ScalingPolicy]:
-    operation = (await deps.runs.hold(run)).operation
-    held = await deps.runs.hold(run, keys.ENVIRONMENT, operation.resource_id)
+async def _held(deps: Deps, run: Run, *, compensating: bool = False) -> tuple[Held, ScalingPolicy]:
+    operation = (await deps.runs.hold(run, compensating=compensating)).operation
+    held = await deps.runs.hold(run, keys.ENVIRONMENT, operation.resource_id, compensating=compensating)
     return held, ScalingPolicy.read(held.others[operation.resource_id].document)
 
 
@@ -86,16 +87,19 @@ def _payload(policy: ScalingPolicy) -> dict[str, Any]:
 
 
 async def run_fail(deps: Deps, run: FailingRun) -> None:
-    """Commit the operation as Failed; the policy stays Pending, which is the truth. Key: the operation's status."""
+    """Commit the operation as Failed or Canceled; the policy stays Pending, which is the truth.
+
+    Key: the operation's status.
+    """
     await rerun(_fail, deps, run)
 
 
 async def _fail(deps: Deps, run: FailingRun) -> None:
-    held, policy = await _held(deps, run)
+    held, policy = await _held(deps, run, compensating=True)
     summary = f"{policy.service_id}: bringing the bounds to {policy.target} {run.error.told}"
     tx = deps.runs.transaction(held, "scaling-policy.enforcement-failed", summary)
     if policy.version == held.operation.request["version"]:
         # The next try waits its turn: a target that refuses must not be asked every second.
         tx.replace(held.others[policy.scaling_policy_id], policy.model_copy(update={"failed_at": deps.runs.clock()}))
-    deps.runs.settle(tx, held, OperationStatus.FAILED, run.error)
+    deps.runs.settle(tx, held, status_of(run.error), run.error)
     await deps.runs.journal.commit(tx)

@@ -10,8 +10,10 @@ from datetime import timedelta
 
 from shared.events.journal import Cause, Journal, Transaction
 from shared.kernel.clock import Clock, Draw
+from shared.kernel.errors import NotRetryable
 from shared.kernel.ids import operation_id
 from shared.operations import slot
+from shared.operations.intent import Answer, Intent
 from shared.operations.model import Operation, OperationKind
 from shared.runtime.catalog.rows import Catalog
 from shared.runtime.environments.index import Index
@@ -70,6 +72,28 @@ class Enforcing:
         await self.journal.active.mark(admitted.place)
         await self.journal.commit(tx)
         return operation
+
+    async def again(self, intent: Intent, admitted: Admitted, failed: Operation) -> Answer:
+        """Enforce the policy as it stands now, at once. Raises `OperationInFlight`, `NotRetryable` when nothing waits."""
+        admitted.slot.require_free()
+        policy = next((one for one in await self.waiting(admitted) if one.scaling_policy_id == failed.resource_id), None)
+        if policy is None:
+            raise NotRetryable(failed.status)
+        operation = self._operation(admitted, policy).model_copy(
+            update={"retry_of": failed.operation_id, "requested_by": intent.caller.subject}
+        )
+        await self.index.announce_operation(operation)
+        tx = intent.transaction(
+            admitted.place,
+            "scaling-policy.enforcement-begun",
+            policy.scaling_policy_id,
+            f"{policy.service_id}: bringing {told(policy.requested)} to {policy.target} began again",
+        )
+        slot.take(tx, admitted.rows[keys.SLOT], operation)
+        answer = intent.remember(tx, Answer(202, operation.shown(), operation.resource_path, operation))
+        await self.journal.active.mark(admitted.place)
+        await self.journal.commit(tx)
+        return answer
 
     def _operation(self, admitted: Admitted, policy: ScalingPolicy) -> Operation:
         now, environment = self.clock(), admitted.environment

@@ -35,14 +35,13 @@ DEADLINE = OperationError(code="DeadlineExceeded", message="it did not end in ti
 class Settling:
     store: Store
     runs: Runs
-    hub: Hub
     stop_job: Callable[[Operation], Awaitable[None]]
     ends: Mapping[OperationKind, End]  # commit the failed end of a kind's resource
     clock: Clock
     draw: Draw
     activity_limit: timedelta
 
-    async def settle(self, admitted: Admitted) -> None:
+    async def settle(self, admitted: Admitted, hub: Hub) -> None:
         """Look at the operation that holds the slot, and do what is due. Raises `Transient`."""
         row = await self.store.get(admitted.place.partition, admitted.slot.operation_id or "")
         if row is None:
@@ -53,29 +52,29 @@ class Settling:
             if now - operation.ended_by_force_at > self.activity_limit:
                 await self._end(operation)
         elif now > operation.must_settle_by + OVERTIME:
-            await self._force(admitted, row, operation)
+            await self._force(admitted, row, operation, hub)
         elif operation.status is OperationStatus.NOT_STARTED:
-            await self._start(operation)
+            await self._start(operation, hub)
         elif now - operation.last_action_at > LOST_AFTER:
-            await self._take_up(admitted, row, operation)
+            await self._take_up(admitted, row, operation, hub)
 
-    async def _start(self, operation: Operation) -> None:
+    async def _start(self, operation: Operation, hub: Hub) -> None:
         if self.clock() - operation.created_at > GRACE:
             log.info("%s was committed and never started", operation.operation_id)
-            await self.hub.start(operation)
+            await hub.start(operation)
 
-    async def _take_up(self, admitted: Admitted, row: Row, operation: Operation) -> None:
+    async def _take_up(self, admitted: Admitted, row: Row, operation: Operation, hub: Hub) -> None:
         """Give an operation whose orchestration is gone a new attempt; the old one's workers are fenced by it."""
-        if await self.hub.state(operation) is InstanceState.WORKING or operation.attempt >= MOST_ATTEMPTS:
+        if await hub.state(operation) is InstanceState.WORKING or operation.attempt >= MOST_ATTEMPTS:
             return
         log.warning("%s: attempt %d was lost", operation.operation_id, operation.attempt)
         taken = await self._raised(admitted, row, operation)
         if taken is not None:
-            await self.hub.start(taken)
+            await hub.start(taken)
 
-    async def _force(self, admitted: Admitted, row: Row, operation: Operation) -> None:
+    async def _force(self, admitted: Admitted, row: Row, operation: Operation, hub: Hub) -> None:
         log.error("%s passed its deadline and is ended by force", operation.operation_id)
-        await self.hub.terminate(operation)
+        await hub.terminate(operation)
         await self.stop_job(operation)
         await self._raised(admitted, row, operation, forced=True)
 

@@ -8,45 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from shared.events.active import Active, Listed
 from shared.events.outbox import Outbox
-from shared.kernel.clock import Clock
-from shared.kernel.errors import NotFound, OperationInFlight, RuntimeCloudError
-from shared.operations.model import Operation, OperationStatus
+from shared.kernel.errors import NotFound, OperationInFlight, RuntimeCloudError, Transient
+from shared.operations.hub import Hub
 from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.runtime.scaling.enforcement import Enforcing
 from shared.runtime.scaling.model import ScalingPolicy
-from shared.store.port import Conflict, Row, Store
-from shared.store.reading import read
+from shared.runtime.upkeep.settling import Settling
+from shared.store.port import Conflict, Row
 
 log = logging.getLogger(__name__)
-Start = Callable[[Operation], Awaitable[None]]
 AT_ONCE = 8
-GRACE = timedelta(seconds=2)  # the request that committed an operation starts it itself
 
 
 @dataclass(frozen=True)
 class Deps:
-    store: Store
     active: Active
     isolation: Isolation
     outbox: Outbox
+    settling: Settling
     enforcing: Enforcing
-    clock: Clock
 
 
-async def keep_shard(deps: Deps, shard: int, start: Start) -> None:
+async def keep_shard(deps: Deps, shard: int, hub: Hub) -> None:
     """Look at every active environment of a shard; what fails for one is logged and tried again at the next tick."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(row: Row) -> None:
         async with gate:
             try:
-                if await _is_idle(deps, Listed.read(row.document), start):
+                if await _is_idle(deps, Listed.read(row.document), hub):
                     await deps.active.unmark(shard, row)
             except RuntimeCloudError as error:
                 log.warning("upkeep of %s waits: %r", row.key, error)
@@ -56,37 +50,35 @@ async def keep_shard(deps: Deps, shard: int, start: Start) -> None:
     await asyncio.gather(*[one(row) for row in await deps.active.shard(shard)])
 
 
-async def _is_idle(deps: Deps, listed: Listed, start: Start) -> bool:
+async def _is_idle(deps: Deps, listed: Listed, hub: Hub) -> bool:
     """Do what is due for one environment; whether nothing is left."""
-    await deps.outbox.flush(listed.place.partition)
+    sent = await _sent(deps, listed)
     try:
         admitted = await deps.isolation.admit(listed.tenant_id, listed.environment_id)
     except NotFound:  # listed before a commit that never came; the list row is older than any request lives
-        return True
+        return sent
     if admitted.slot.operation_id is not None:
-        await _start_if_never_started(deps, admitted, start)
+        await deps.settling.settle(admitted, hub)
         return False
     waiting = await deps.enforcing.waiting(admitted)
     due = next(filter(deps.enforcing.is_due, waiting), None)
     if due is not None:
-        await _enforce(deps, admitted, due, start)
-    return not waiting
+        await _enforce(deps, admitted, due, hub)
+    return sent and not waiting
 
 
-async def _start_if_never_started(deps: Deps, admitted: Admitted, start: Start) -> None:
-    """Starting twice is harmless: the first activity claims the attempt on the row, and one of two wins."""
-    operation_id = admitted.slot.operation_id or ""
-    row = await deps.store.get(admitted.place.partition, operation_id)
-    if row is None:
-        return
-    operation = read(Operation, admitted.place.partition, row)
-    if operation.status is OperationStatus.NOT_STARTED and deps.clock() - operation.created_at > GRACE:
-        log.info("%s was committed and never started", operation_id)
-        await start(operation)
-
-
-async def _enforce(deps: Deps, admitted: Admitted, policy: ScalingPolicy, start: Start) -> None:
+async def _sent(deps: Deps, listed: Listed) -> bool:
+    """Whether no event is left to be sent; a broker that is away must not keep operations from settling."""
     try:
-        await start(await deps.enforcing.begin(admitted, policy))
+        await deps.outbox.flush(listed.place.partition)
+    except Transient as error:
+        log.warning("events of %s wait: %s is away", listed.environment_id, error.dependency)
+        return False
+    return True
+
+
+async def _enforce(deps: Deps, admitted: Admitted, policy: ScalingPolicy, hub: Hub) -> None:
+    try:
+        await hub.start(await deps.enforcing.begin(admitted, policy))
     except (OperationInFlight, Conflict):  # the slot was taken meanwhile; a later tick finds it free
         return

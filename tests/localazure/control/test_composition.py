@@ -19,7 +19,14 @@ from localazure.supervisor.folder import DataFolder
 from localazure.supervisor.settings import PROVISIONER_JOB, child_environment, write_settings
 
 ROOT = Path(__file__).parents[3]
-NAMES = ("OIDC_AUDIENCE", "OIDC_ISSUER", "PROVISIONER_JOB_ID", "ServiceBus")
+NAMES = (
+    "AzureWebJobsStorage",
+    "OIDC_AUDIENCE",
+    "OIDC_ISSUER",
+    "PROVISIONER_JOB_ID",
+    "ServiceBus",
+    "TABLES_CONNECTION",
+)
 
 
 class Process:
@@ -186,6 +193,120 @@ def test_an_error_comes_in_the_services_own_shape(services, name, path, shape):
     answer = httpx.get(url, verify=False, trust_env=False)  # noqa: S501 — who serves is not what is tested
     services.control("DELETE", "/faults")
     assert (answer.status_code, shape in answer.json()) == (500, True)
+
+
+ARM_UNDER_FAULT = """
+    import asyncio
+    from azure.core.exceptions import AzureError
+    from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy
+    from azure.core.rest import HttpRequest
+    from azure.identity.aio import ManagedIdentityCredential
+    from azure.mgmt.core import AsyncARMPipelineClient
+
+    GROUP = "https://management.azure.com/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg-faults?api-version=2024-03-01"
+
+    async def main():
+        async with ManagedIdentityCredential() as credential:
+            policy = AsyncBearerTokenCredentialPolicy(credential, "https://management.azure.com/.default")
+            async with AsyncARMPipelineClient("https://management.azure.com", policies=[policy]) as arm:
+                try:
+                    answer = await arm.send_request(HttpRequest("PUT", GROUP, json={"location": "westeurope"}))
+                    remaining = answer.headers["x-ms-ratelimit-remaining-subscription-writes"]
+                    print(answer.status_code, answer.headers["Retry-After"], remaining, answer.json()["error"]["code"])
+                except AzureError as error:
+                    print(type(error).__name__)
+
+    asyncio.run(main())
+"""
+CLUSTER_UNDER_FAULT = """
+    from lightkube import ApiError, Client, KubeConfig
+    from lightkube.models.meta_v1 import ObjectMeta
+    from lightkube.resources.core_v1 import ConfigMap
+
+    cluster = Client(KubeConfig.from_file("{kubeconfig}"), trust_env=False)
+    try:
+        cluster.create(ConfigMap(metadata=ObjectMeta(name="{name}", namespace="default"), data={{"a": "b"}}))
+    except ApiError as error:
+        status = error.status
+        print(status.code, status.reason, status.details.retryAfterSeconds, error.response.headers["Retry-After"])
+    except Exception as error:
+        print(type(error).__name__)
+"""
+
+
+def counted(services, dependency, method, ending):
+    rows = services.control("GET", "/traffic").json()[dependency]
+    return {row["status"]: row["count"] for row in rows if row["method"] == method and row["path"].endswith(ending)}
+
+
+def test_the_arm_pipeline_is_told_to_come_back_later_and_nothing_was_done(services):
+    services.control("POST", "/faults", {"dependency": "arm", "mode": "throttle"})
+    said = services.client(ARM_UNDER_FAULT)
+    services.control("DELETE", "/faults")
+    assert said == "429 1 0 TooManyRequests"
+    assert counted(services, "arm", "PUT", "/rg-faults") == {429: 1}
+
+
+def test_what_arm_did_stays_done_when_its_answer_is_lost(services):
+    services.control("POST", "/faults", {"dependency": "arm", "mode": "ackLost"})
+    said = services.client(ARM_UNDER_FAULT)
+    services.control("DELETE", "/faults")
+    assert said in ("ServiceRequestError", "ServiceResponseError")
+    made = counted(services, "arm", "PUT", "/rg-faults")
+    assert made[201] == 1  # aiohttp sends an idempotent request once more by itself: that one is 200, and is lost, too
+
+
+def cluster_under(services, mode, name):
+    services.control("POST", "/faults", {"dependency": "kubernetes", "mode": mode})
+    said = services.client(CLUSTER_UNDER_FAULT.format(kubeconfig=services.layout.kubeconfig, name=name))
+    services.control("DELETE", "/faults")
+    return said
+
+
+def test_the_cluster_is_busy_in_its_own_words(services):
+    assert cluster_under(services, "throttle", "busy") == "429 TooManyRequests 1 1"
+
+
+def test_what_the_cluster_did_stays_done_when_its_answer_is_lost(services):
+    assert cluster_under(services, "ackLost", "lost") == "RemoteProtocolError"
+    assert counted(services, "kubernetes", "POST", "/configmaps") == {429: 1, 201: 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "code"),
+    [
+        ("keyVault", "/secrets", ("error", "code", "Throttled")),
+        ("issuer", "/.well-known/openid-configuration", ("error", None, "temporarily_unavailable")),
+        ("policy", DECISION_PATH, ("code", None, "too_many_requests")),
+    ],
+)
+def test_who_is_asked_too_often_says_so_in_its_own_shape(services, name, path, code):
+    field, inner, word = code
+    scheme = "https" if name == "keyVault" else "http"
+    services.control("POST", "/faults", {"dependency": name, "mode": "throttle"})
+    answer = httpx.get(services.layout.url(name, scheme) + path, verify=False, trust_env=False)  # noqa: S501
+    services.control("DELETE", "/faults")
+    said = answer.json()[field]
+    assert (answer.status_code, answer.headers["Retry-After"], said[inner] if inner else said) == (429, "1", word)
+
+
+def test_table_storage_is_busy_as_long_as_azurite_is_not_there_and_can_fail_in_every_way(services):
+    url = f"{services.layout.url('tables')}/devstoreaccount1/Tables"
+    answer = httpx.get(url, trust_env=False)
+    assert (answer.status_code, answer.headers["x-ms-error-code"]) == (503, "ServerBusy")
+    services.control("POST", "/faults", {"dependency": "tables", "mode": "error"})
+    answer = httpx.get(url, trust_env=False)
+    services.control("POST", "/faults", {"dependency": "tables", "mode": "down"})
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, trust_env=False)
+    services.control("DELETE", "/faults")
+    assert (answer.status_code, answer.json()["odata.error"]["code"]) == (500, "InternalError")
+    assert counted(services, "tables", "GET", "/Tables") == {503: 1, 500: 1}
+
+
+def test_the_app_finds_table_storage_behind_the_proxy(services):
+    assert f"TableEndpoint={services.layout.url('tables')}/" in services.settings["TABLES_CONNECTION"]
+    assert f"TableEndpoint={services.layout.url('azuriteTables')}/" in services.settings["AzureWebJobsStorage"]
 
 
 def test_what_was_stored_outlives_a_kill_and_the_ports_stay(services):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
-from azure.servicebus.exceptions import ServiceBusConnectionError, ServiceBusError
+from azure.servicebus.exceptions import ServiceBusConnectionError, ServiceBusError, ServiceBusServerBusyError
 
 from localazure.service_bus import session
 from localazure.service_bus.faults import strikes
@@ -84,6 +84,72 @@ def test_a_failed_settlement_leaves_the_message(links, faults):
     (message,) = receiver.receive_messages(1)
     assert str(message) == "again"
     receiver.complete_message(message)
+
+
+def test_a_throttled_broker_says_that_it_is_busy_and_takes_nothing(links, faults, silent, traffic):
+    sender, receiver = links.sender("bystander"), links.receiver("bystander")
+    faults.mode = "throttle"
+    with pytest.raises(ServiceBusServerBusyError):
+        sender.send_messages(ServiceBusMessage("refused"))
+    assert traffic[-1] == ("SEND", "bystander", 503)
+    with pytest.raises(ServiceBusServerBusyError):
+        receiver.peek_messages(1)
+    faults.mode = ""
+    assert silent(receiver)
+
+
+def test_a_message_whose_acknowledgement_was_lost_is_there_and_sent_again_it_is_kept_once(links, faults, silent, traffic):
+    sender, receiver = links.topic_sender("events"), links.subscription("events", "first")
+    traffic.clear()
+    faults.mode = "ackLost"
+    with pytest.raises(ServiceBusConnectionError):
+        sender.send_messages(ServiceBusMessage("once", message_id="m-1"))
+    faults.mode = ""
+    sender.send_messages(ServiceBusMessage("once", message_id="m-1"))
+    assert [row for row in traffic if row[0] == "SEND"] == [("SEND", "events", 202)] * 2
+    (message,) = receiver.receive_messages(1)
+    assert str(message) == "once"
+    receiver.complete_message(message)
+    assert silent(receiver)
+
+
+class StrikesOnce:
+    """Loses one acknowledgement."""
+
+    mode = "ackLost"
+
+    def __init__(self):
+        self._rates = iter([1.0])
+
+    @property
+    def rate(self):
+        return next(self._rates, 0.0)
+
+
+def test_the_client_itself_sends_again_and_duplicate_detection_keeps_one(hosted, links, silent, traffic, monkeypatch):
+    receiver, fault = links.receiver("once"), StrikesOnce()
+    traffic.clear()
+    client = ServiceBusClient.from_connection_string(hosted.connection_string, retry_backoff_factor=0.05)
+    with client, client.get_queue_sender("once") as sender:
+        monkeypatch.setattr(hosted.broker, "faults", lambda: fault)
+        sender.send_messages(ServiceBusMessage("again", message_id="m-2"))
+    assert [row for row in traffic if row[0] == "SEND"] == [("SEND", "once", 202)] * 2
+    (message,) = receiver.receive_messages(5)
+    assert str(message) == "again"
+    receiver.complete_message(message)
+    assert silent(receiver)
+
+
+def test_a_settlement_whose_acknowledgement_was_lost_was_made(links, faults, silent):
+    sender = links.sender("short")
+    sender.send_messages(ServiceBusMessage("done"))
+    with links.client.get_queue_receiver("short", max_wait_time=3) as receiver:
+        (message,) = receiver.receive_messages(1)
+        faults.mode = "ackLost"
+        with pytest.raises(ServiceBusError):
+            receiver.complete_message(message)
+        faults.mode = ""
+    assert links.receiver("short").peek_messages(1) == []  # not even a locked one
 
 
 def test_a_fault_strikes_its_share_of_requests_only():

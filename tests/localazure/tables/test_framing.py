@@ -6,7 +6,9 @@ from localazure.tables.framing import End, Framing, Head, Malformed, request_len
 from localazure.tables.request import template
 
 PLAIN = b"POST /a HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"
-CHUNKED = b"POST /b HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nTrailer: 1\r\n\r\n"
+CHUNKED = (
+    b"POST /b HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nTrailer: 1\r\n\r\n"
+)
 BODILESS = b"GET /c HTTP/1.1\r\nHost: h\r\n\r\n"
 
 

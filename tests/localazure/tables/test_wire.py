@@ -1,4 +1,4 @@
-"""What the real client never does, and what Azurite rarely does: a scripted service behind the proxy, raw sockets before it."""
+"""What the real client never does and Azurite rarely: a scripted service behind the proxy, raw sockets before it."""
 
 from __future__ import annotations
 
@@ -209,17 +209,18 @@ async def test_after_a_lost_acknowledgement_nothing_that_was_sent_ahead_is_done(
 
 
 async def test_a_client_that_goes_away_is_counted_and_forgotten(before):
+    gone = asyncio.Event()
+
     async def never(reader, writer):
         await reader.read()
+        gone.set()
 
     async with Service(never) as service:
         way, _, writer = await before(service)
         writer.write(GET)
         await asyncio.sleep(0.05)
         writer.close()
-        async with asyncio.timeout(2):
-            while not way.counted:
-                await asyncio.sleep(0.01)
+        await asyncio.wait_for(gone.wait(), 2)
         assert way.counted == {("GET", "/t()", 499): 1}
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.azure.pace import Limit, Pace
+from shared.azure.pace import Limit, Pace, in_the_background
 from shared.kernel.errors import Transient
 
 
@@ -67,3 +67,19 @@ async def test_a_bucket_fills_up_to_its_burst_and_no_further() -> None:
     for _ in range(3):
         await pace.turn("s", "PUT")
     assert time.slept == [0.1]
+
+
+async def test_a_flood_in_the_background_leaves_the_rest_at_once() -> None:
+    pace, time = paced(time := Time(), reads=Limit(25, 250)), time
+    refused = 0
+    with in_the_background():
+        for _ in range(400):
+            try:
+                await pace.turn("s", "GET")
+            except Transient:
+                refused += 1
+    waited = len(time.slept)
+    assert waited > 0, "the background slows itself down"
+    for _ in range(50):
+        await pace.turn("s", "GET")
+    assert len(time.slept) == waited, "somebody who waits does not queue behind it"

@@ -178,7 +178,7 @@ async def test_a_verdict_that_another_execution_stored_is_the_verdict(world: Wor
     world.prober.says[image("api", "1")] = HealthStatus.UNHEALTHY
     late = History()
     late.begun.update(history.begun)
-    wave = f"{operation.operation_id}-1-wave-0"
+    wave = f"{operation.operation_id}-1-wave-0-0"
     late.steps[wave] = {number: step for number, step in history.steps[wave].items() if "deploy_judge" not in step.asked}
     late.steps[operation.instance_id] = {
         number: step for number, step in history.steps[operation.instance_id].items() if number <= 3

@@ -168,14 +168,19 @@ class Engine:
         return answer, self.world.clock()
 
     async def _executed(self, task: Task) -> Any:
-        attribute, payload, body = ACTIVITIES[task.name]
-        run = payload.read(task.payload)
         self.world.clock.advance(0.01)
+        return await activity(self.world, task.name, task.payload)
 
-        async def work() -> Any:
-            return await body(getattr(self.world, attribute), run)
 
-        return as_json(await outcome(task.name, work))
+async def activity(world: World, name: str, payload: Any) -> Any:
+    """Execute an activity by its name; its outcome."""
+    attribute, run_type, body = ACTIVITIES[name]
+    run = run_type.read(payload)
+
+    async def work() -> Any:
+        return await body(getattr(world, attribute), run)
+
+    return as_json(await outcome(name, work))
 
 
 def as_json(value: Any) -> Any:

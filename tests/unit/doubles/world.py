@@ -36,6 +36,7 @@ from shared.runtime.deployments.model import Deployment, DeployRequest, Gate, ga
 from shared.runtime.deployments.preparing import Preparing
 from shared.runtime.deployments.reading import DeploymentReader
 from shared.runtime.deployments.service import Deployments, RollbackRequest
+from shared.runtime.environments.ending import Ending
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.runtime.environments.model import Environment, EnvironmentStatus, Placement
@@ -89,7 +90,7 @@ class World:
         self.apps, self.cluster = FakeTarget(clock), FakeTarget(clock, replaces=True)
         self.targets = {"container-apps": self.apps, "aks": self.cluster}
         self.prober, self.vault = FakeProber(clock), FakeVault()
-        self.active = Active(store, draw, SHARDS)
+        self.active = Active(store, draw, SHARDS, clock)
         self.journal = Journal(store, self.active, clock, draw, self.told.append)
         self.isolation, self.index = Isolation(store), Index(store, clock, draw, SHARDS)
         self.runs = Runs(store, self.journal, clock, draw)
@@ -108,9 +109,10 @@ class World:
         self.preparing = Preparing(self.catalog, self.resolver, self.policies)
         self.witness = Witness(self.targets, self.prober, clock)
         self.scaling = scaling.Deps(self.runs, self.catalog, self.targets)
+        self.ending = Ending(self.runs, self.index)
         self.deploying = deploying.Deps(
             runs=self.runs,
-            index=self.index,
+            ending=self.ending,
             catalog=self.catalog,
             preparing=self.preparing,
             plans=Plans(store, draw),

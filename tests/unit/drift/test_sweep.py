@@ -287,7 +287,7 @@ async def test_an_unreadable_finding_is_left_alone_and_the_others_are_posted(wor
 
 async def test_the_list_of_environments_shows_how_much_and_how_bad(world: World) -> None:
     await drifted(world)
-    await world.index.project(world.environment, (await world.summary()).model_copy(update={"services": 1, "degraded": 1}))
+    await world.index.summarise(world.environment, {"services": 1, "degraded": 1})
     await scan(world)
     summary = await world.summary()
     assert (summary.open_findings, summary.highest_severity, summary.last_scan) == (1, "High", world.time)

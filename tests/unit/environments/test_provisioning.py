@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from blueprints.orchestrations import ACTIVITIES, outcome
 from shared.access.binding import BindingStatus, TenantBinding
 from shared.kernel.errors import Superseded, Transient
-from shared.operations.model import JobResult, Operation, OperationError, OperationStatus, Run
+from shared.kernel.record import Record
+from shared.operations.model import CancelRequest, JobResult, Operation, OperationError, OperationStatus, Run
+from shared.operations.procedure import CANCELED, WAKE, value
+from shared.operations.runs import CancelRequested
 from shared.runtime.environments.activities import (
     JOB_STARTS,
     Deps,
     Failing,
+    Reported,
     run_claim,
     run_complete,
     run_fail,
     run_look,
     run_start_job,
 )
+from shared.runtime.environments.ending import Ending
 from shared.runtime.environments.index import LISTED, ListedEnvironment
 from shared.runtime.environments.model import EnvironmentStatus
 from shared.runtime.environments.orchestrator import (
     CLAIM,
     COMPLETE,
     LOOK,
-    NUDGE,
     START_JOB,
     provision_environment,
 )
@@ -73,7 +75,7 @@ def jobs() -> Jobs:
 
 @pytest.fixture
 def deps(world: World, jobs: Jobs) -> Deps:
-    return Deps(world.runs, world.index, jobs)
+    return Deps(world.runs, Ending(world.runs, world.index), jobs)
 
 
 @pytest.fixture
@@ -97,8 +99,9 @@ async def listed(world: World) -> list[ListedEnvironment]:
     return [ListedEnvironment.read(row.document) for row in rows]
 
 
-def seen(found: Any) -> tuple[bool, str | None]:
-    return found["done"], found.get("error", {}).get("code")
+def seen(found: Reported | None) -> tuple[bool, str | None]:
+    """Whether it was reported, and the error that was."""
+    return found is not None, found.error.code if found and found.error else None
 
 
 async def test_the_job_is_started_once_however_often_the_activity_runs(
@@ -155,7 +158,7 @@ async def test_a_job_that_died_without_a_result_is_started_again_a_few_times(
         assert seen(await run_look(deps, run)) == (False, None)
         assert (await world.stored(operation)).worker is None, "or the new one would find it claimed and leave"
     await jobs.stop(f"exec-{JOB_STARTS}")
-    assert seen(await run_look(deps, run)) == (False, "ProvisionerFailed")
+    assert seen(await run_look(deps, run)) == (True, "ProvisionerFailed")
     assert len(jobs.started) == JOB_STARTS
 
 
@@ -190,6 +193,31 @@ async def test_a_last_write_between_the_read_and_the_look_at_the_job_counts(
     assert seen(await run_look(deps, run)) == (True, None)
 
 
+async def test_a_claim_between_the_read_and_the_look_at_the_job_counts(
+    world: World, deps: Deps, jobs: Jobs, run: Run
+) -> None:
+    await run_start_job(deps, run)
+    await jobs.stop("exec-1")
+
+    async def claims(execution: str) -> bool:
+        await claim(world, run, "exec-0")
+        return False
+
+    jobs.alive = claims  # type: ignore[method-assign]
+    assert seen(await run_look(deps, run)) == (False, None)
+    assert jobs.started == ["exec-1"]
+
+
+async def test_a_claim_that_was_made_while_another_start_was_written_stands(
+    world: World, deps: Deps, jobs: Jobs, run: Run, operation: Operation
+) -> None:
+    await run_start_job(deps, run)
+    await jobs.stop("exec-1")
+    world.store.interludes = [lambda: claim(world, run, "exec-0")]
+    await run_look(deps, run)
+    assert (await world.stored(operation)).worker == "exec-0", "and the new one finds it claimed and leaves"
+
+
 async def test_a_result_of_another_attempt_does_not_count(world: World, deps: Deps, run: Run) -> None:
     await run_start_job(deps, run)
     await world.report(run, JobResult(attempt=7, outputs={}))
@@ -198,7 +226,7 @@ async def test_a_result_of_another_attempt_does_not_count(world: World, deps: De
 
 async def test_a_reported_error_is_told(world: World, deps: Deps, run: Run) -> None:
     await world.report(run, JobResult(attempt=1, error=OperationError(code="QuotaExceeded", message="no cores")))
-    assert seen(await run_look(deps, run)) == (False, "QuotaExceeded")
+    assert seen(await run_look(deps, run)) == (True, "QuotaExceeded")
 
 
 async def test_completing_is_one_transaction_of_environment_binding_operation_slot_and_event(
@@ -242,8 +270,7 @@ async def test_the_list_follows_even_when_it_was_away_at_the_end(
     with pytest.raises(Transient):
         await end()
     world.store.commit = commit  # type: ignore[method-assign]
-    with contextlib.suppress(Superseded):
-        await end()
+    await end()
     status = EnvironmentStatus.PROVISIONED if ends_well else EnvironmentStatus.FAILED
     assert (await world.environment(operation)).status is status
     assert [one.environment.status for one in await listed(world)] == [status]
@@ -283,6 +310,9 @@ def failing(run: Run) -> Failing:
     return Failing(**run.model_dump(), error=OperationError(code="QuotaExceeded", message="no cores"))
 
 
+BODIES: dict[str, Any] = {CLAIM: run_claim, START_JOB: run_start_job, LOOK: run_look, COMPLETE: run_complete}
+
+
 async def test_procedure_and_effects_together_make_an_environment(
     world: World, deps: Deps, jobs: Jobs, operation: Operation
 ) -> None:
@@ -290,23 +320,52 @@ async def test_procedure_and_effects_together_make_an_environment(
     engine = Driven(run.document()).play(provision_environment)
 
     async def do(name: str) -> None:
-        _, payload, body = ACTIVITIES[name]
-
-        async def work() -> Any:
-            return await body(deps, payload.read(run.document()))
-
-        engine.ends(name, await outcome(name, work))
+        ended = await BODIES[name](deps, run)
+        engine.ends(name, value(ended.document() if isinstance(ended, Record) else ended))
 
     await do(CLAIM)
     await do(START_JOB)
+    await do(LOOK)
     await jobs.stop("exec-1")
     at: datetime = engine.fires()
     assert at == NOON + timedelta(seconds=60)
     await do(LOOK)
     await world.report(run, JobResult(attempt=1, outputs={}))
-    engine.hears(NUDGE)
+    engine.hears(WAKE)
     await do(LOOK)
     await do(COMPLETE)
     assert engine.result == "provisioned"
     assert jobs.started == ["exec-1", "exec-2"]
     assert (await world.environment(operation)).status is EnvironmentStatus.PROVISIONED
+
+
+async def to_be_taken_back(world: World, run: Run) -> None:
+    asked = CancelRequest(by="grace", at=world.time.now)
+    await world.runs.change(run, lambda row: row.model_copy(update={"cancel": asked}))
+
+
+async def test_a_cancelled_run_stops_its_job_before_it_says_so(world: World, deps: Deps, jobs: Jobs, run: Run) -> None:
+    await run_start_job(deps, run)
+    await to_be_taken_back(world, run)
+    with pytest.raises(Transient):
+        await run_look(deps, run)
+    assert jobs.living == set()
+    with pytest.raises(CancelRequested):
+        await run_look(deps, run)
+
+
+async def test_a_cancelled_run_starts_no_job(world: World, deps: Deps, jobs: Jobs, run: Run) -> None:
+    await to_be_taken_back(world, run)
+    with pytest.raises(CancelRequested):
+        await run_start_job(deps, run)
+    assert jobs.started == []
+
+
+async def test_a_cancelled_provisioning_leaves_the_environment_failed_and_the_operation_canceled(
+    world: World, deps: Deps, run: Run, operation: Operation
+) -> None:
+    await to_be_taken_back(world, run)
+    error = OperationError(code=CANCELED, message="grace cancelled it")
+    await run_fail(deps, Failing(**run.model_dump(), error=error))
+    assert (await world.environment(operation)).status is EnvironmentStatus.FAILED
+    assert (await world.stored(operation)).status is OperationStatus.CANCELED

@@ -6,13 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from shared.operations.procedure import SUPERSEDED, Payload, refused, transient, value
+from shared.operations.procedure import SUPERSEDED, WAKE, Payload, refused, transient, value
 from shared.runtime.environments.orchestrator import (
     CLAIM,
     COMPLETE,
     FAIL,
     LOOK,
-    NUDGE,
     START_JOB,
     provision_environment,
 )
@@ -24,17 +23,18 @@ RUN: Payload = {"mustSettleBy": DEADLINE.isoformat(), "pollSeconds": 60.0, "retr
 
 
 def waiting() -> Driven:
-    """A run that has started its job."""
+    """A run that has started its job and found no result yet."""
     engine = Driven(RUN).play(provision_environment)
     engine.ends(CLAIM, value(True))
     engine.ends(START_JOB, value(None))
+    engine.ends(LOOK, value(None))
     assert engine.waits
     return engine
 
 
 def test_claim_start_nudge_look_complete() -> None:
     engine = waiting()
-    engine.hears(NUDGE)
+    engine.hears(WAKE)
     engine.ends(LOOK, value({"done": True}))
     assert engine.ends(COMPLETE, value(None)) == [RUN]
     assert engine.result == "provisioned"
@@ -42,7 +42,7 @@ def test_claim_start_nudge_look_complete() -> None:
 
 def test_no_timer_is_left_running() -> None:
     engine = waiting()
-    engine.hears(NUDGE)
+    engine.hears(WAKE)
     engine.ends(LOOK, value({"done": True}))
     assert all(timer.cancelled for timer in engine.timers)
 
@@ -57,9 +57,9 @@ def test_a_lost_nudge_costs_a_poll_and_not_the_environment() -> None:
 
 def test_a_nudge_without_a_result_goes_on_waiting() -> None:
     engine = waiting()
-    engine.hears(NUDGE)
-    engine.ends(LOOK, value({"done": False}))
-    engine.hears(NUDGE)
+    engine.hears(WAKE)
+    engine.ends(LOOK, value(None))
+    engine.hears(WAKE)
     engine.ends(LOOK, value({"done": True}))
     engine.ends(COMPLETE, value(None))
     assert engine.result == "provisioned"
@@ -77,7 +77,7 @@ def test_a_superseded_run_ends_quietly_wherever_it_is(at: str) -> None:
     engine.ends(CLAIM, value(True))
     for step, outcome in [(START_JOB, value(None)), (LOOK, value({"done": True})), (COMPLETE, value(None))]:
         if engine.waits:
-            engine.hears(NUDGE)
+            engine.hears(WAKE)
         engine.ends(step, SUPERSEDED if step == at else outcome)
         if step == at:
             break
@@ -86,8 +86,8 @@ def test_a_superseded_run_ends_quietly_wherever_it_is(at: str) -> None:
 
 def test_a_job_that_reports_a_failure_fails_the_operation_with_its_error() -> None:
     engine = waiting()
-    engine.hears(NUDGE)
-    engine.ends(LOOK, value({"done": False, "error": {"code": "QuotaExceeded", "message": "no cores"}}))
+    engine.hears(WAKE)
+    engine.ends(LOOK, value({"done": True, "error": {"code": "QuotaExceeded", "message": "no cores"}}))
     (payload,) = engine.ends(FAIL, value(None))
     assert payload["error"] == {"code": "QuotaExceeded", "message": "no cores"}
     assert engine.result == "failed"
@@ -106,7 +106,7 @@ def test_at_the_deadline_it_looks_once_more_before_it_fails() -> None:
     last = NOON
     while last < DEADLINE:
         last = engine.fires()
-        engine.ends(LOOK, value({"done": False}))
+        engine.ends(LOOK, value(None))
     assert last == DEADLINE, "never beyond it"
     (payload,) = engine.ends(FAIL, value(None))
     assert payload["error"]["code"] == "DeadlineExceeded"
@@ -115,7 +115,7 @@ def test_at_the_deadline_it_looks_once_more_before_it_fails() -> None:
 def test_a_result_that_is_found_at_the_deadline_counts() -> None:
     engine = waiting()
     while engine.fires() < DEADLINE:
-        engine.ends(LOOK, value({"done": False}))
+        engine.ends(LOOK, value(None))
     engine.ends(LOOK, value({"done": True}))
     engine.ends(COMPLETE, value(None))
     assert engine.result == "provisioned"
@@ -123,7 +123,7 @@ def test_a_result_that_is_found_at_the_deadline_counts() -> None:
 
 def test_transient_errors_of_a_look_are_tried_again() -> None:
     engine = waiting()
-    engine.hears(NUDGE)
+    engine.hears(WAKE)
     engine.ends(LOOK, transient("tables", 1))
     engine.fires()
     engine.ends(LOOK, value({"done": True}))

@@ -19,8 +19,8 @@ from shared.runtime.environments.model import Environment, EnvironmentStatus, Pr
 from shared.runtime.environments.transitions import TRANSITIONS, Transition
 from shared.store import keys
 from shared.store.limits import is_key
-from shared.store.port import Conflict, Replace
-from tests.unit.operations.world import SEED, TENANT, World, operation_of, place_of, run_of
+from shared.store.port import Conflict, Put, Replace
+from tests.unit.operations.world import SEED, SHARDS, TENANT, World, operation_of, place_of, run_of
 
 Status = EnvironmentStatus
 REQUEST = ProvisionRequest.read(SEED)
@@ -147,6 +147,14 @@ async def test_racers_with_one_key_list_their_environment_and_its_operation_once
     assert len((await world.operations.of_tenant(caller, None, 50, "")).operations) == 1
 
 
+async def test_who_finds_the_name_claimed_by_his_racer_begins_anew_with_the_racers_instant(world: World) -> None:
+    operation = await world.provision()
+    later = (await world.environment(operation)).model_copy(update={"created_at": world.time.now + timedelta(seconds=1)})
+    with pytest.raises(Conflict):
+        await world.index.announce(later, operation)
+    assert len(await listed(world)) == 1
+
+
 async def test_a_request_that_died_half_way_and_is_repeated_is_listed_once_and_has_all_its_time(world: World) -> None:
     async def dies() -> None:
         raise asyncio.CancelledError
@@ -158,6 +166,11 @@ async def test_a_request_that_died_half_way_and_is_repeated_is_listed_once_and_h
     with pytest.raises(asyncio.CancelledError):
         await world.environments.provision(intent, REQUEST)
     world.time.passes(hours=1)
+    world.store.interludes = [lives, lives, lives, dies]
+    with pytest.raises(asyncio.CancelledError):
+        await world.environments.provision(intent, REQUEST)
+    with pytest.raises(NameTaken):  # who comes for a name again has time again: nobody takes it from under his commit
+        await world.provision()
     operation = operation_of(await world.environments.provision(intent, REQUEST))
     assert operation.must_settle_by == world.time.now + timedelta(minutes=45)
     assert len(await listed(world)) == 1
@@ -167,13 +180,24 @@ async def test_a_request_that_died_half_way_and_is_repeated_is_listed_once_and_h
 
 async def test_the_list_row_follows_the_environment_and_keeps_its_summary(world: World) -> None:
     environment = await world.provisioned()
-    (row,) = await world.store.list(keys.tenant_partition(TENANT), keys.list_prefix(LISTED), limit=10)
-    summary = ListedEnvironment.read(row.document).summary.model_copy(update={"services": 7})
-    await world.index.project(environment, summary)
+    await world.index.summarise(environment, {"services": 7})
     await world.index.project(environment.model_copy(update={"stable_release_ref": "release-1"}))
     (row,) = await world.store.list(keys.tenant_partition(TENANT), keys.list_prefix(LISTED), limit=10)
     shown = ListedEnvironment.read(row.document)
     assert (shown.summary.services, shown.summary.stable_release_ref) == (7, "release-1")
+
+
+async def test_an_environment_leaves_the_sweeps_list_though_its_row_was_written_meanwhile(world: World) -> None:
+    environment = await world.provisioned()
+    key = keys.partition_of(TENANT, environment.environment_id)
+    shard = keys.all_shard(keys.shard_of(key, SHARDS))
+
+    async def overtakes() -> None:
+        await world.store.commit(shard, world.draw(), [Put(key, {})])
+
+    world.store.interludes = [overtakes]
+    await world.index.unlist(environment)
+    assert world.store.partition(shard) == {}
 
 
 async def test_only_the_tenants_own_ids_are_admitted(world: World) -> None:
@@ -218,7 +242,7 @@ async def test_only_an_environments_own_id_lists_what_is_inside(world: World) ->
 
 
 AWKWARD = ["a", "a|b", "a/b", "a%7Cb", "A", "a ", "a\\b", "a#b", "a?b", "ä", "K", "\u212a", "a~7c;b", "a~", "😀", "~"]
-LONG = ["|" * 128, "|" * 127 + "/", "~h" + "0" * 64 + ";", "ü" * 128, "x" * 128, "x" * 127 + "|"]
+LONG = ["|" * 128, "|" * 127 + "/", "~h" + "0" * 64 + ";", "ü" * 128, "x" * 128, "x" * 127 + "|", "|1", "\u07c1", "~7c1"]
 ENVIRONMENTS = [environment_id(""), environment_id("0" * 16), environment_id("0" * 15 + "1"), environment_id("f" * 16)]
 
 

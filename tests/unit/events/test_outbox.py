@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 import pytest
 
 from shared.events.envelope import EventType
 from shared.events.outbox import BATCH, Outbox, body
 from shared.kernel.errors import Transient
+from shared.store.port import Row
 from tests.unit.operations.world import World, place
 
 PLACE = place()
@@ -87,6 +89,23 @@ async def test_nudges_of_one_environment_become_one_flush_and_none_is_missed(wor
     await world.outbox.drain()
     assert [event.sequence for event in world.broker.events] == [1, 2]
     assert left(world) == []
+
+
+async def test_an_event_that_comes_while_a_flush_is_about_to_end_leaves_too(world: World) -> None:
+    reads, late = world.store.list, [1]
+
+    async def reading(partition: str, prefix: str, *, limit: int, after: str = "") -> Sequence[Row]:
+        rows = await reads(partition, prefix, limit=limit, after=after)
+        if not rows and late:
+            late.pop()
+            await emit(world)
+            world.outbox.nudge(PLACE)
+        return rows
+
+    world.store.list = reading  # type: ignore[method-assign]
+    world.outbox.nudge(PLACE)
+    await world.outbox.drain()
+    assert [event.sequence for event in world.broker.events] == [1]
 
 
 async def test_an_unreadable_row_holds_up_nothing_and_stays_with_an_alert(

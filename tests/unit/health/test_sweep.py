@@ -15,7 +15,7 @@ from shared.runtime.environments.model import EnvironmentStatus
 from shared.runtime.health.document import Check, Format, HealthStatus
 from shared.runtime.health.model import EnvironmentHealth
 from shared.runtime.health.prober import Evidence
-from shared.runtime.health.sweep import Deps, check_environment, check_shard, summarise
+from shared.runtime.health.sweep import Deps, check_environment, check_shard
 from shared.runtime.health.witness import ABSENT, UNREACHABLE, Witness
 from shared.store import keys
 from shared.targets.port import Observation
@@ -322,10 +322,10 @@ async def test_a_summary_is_written_only_when_a_member_changed(world: World, ans
 
 async def test_a_summary_keeps_what_others_wrote(world: World) -> None:
     await world.stand()
-    scanned = (await world.summary()).model_copy(update={"open_findings": 3, "last_scan": NOON})
     decommissioning = world.environment.model_copy(update={"status": EnvironmentStatus.DECOMMISSIONING})
-    await world.index.project(decommissioning, scanned)
-    await summarise(world.index, world.environment, {"services": 2})
+    await world.index.project(decommissioning)
+    await world.index.summarise(world.environment, {"open_findings": 3, "last_scan": NOON})
+    await world.index.summarise(world.environment, {"services": 2})
     [row] = await world.store.list(keys.tenant_partition(TENANT), keys.list_prefix("env"), limit=2)
     assert row.document["environment"]["status"] == "Decommissioning"
     assert (row.document["summary"]["services"], row.document["summary"]["openFindings"]) == (2, 3)

@@ -50,6 +50,11 @@ def test_derived_digits_tell_apart_what_differs(one: list[str], other: list[str]
     assert same == (one == other)
 
 
+def test_derived_digits_know_where_a_part_ends() -> None:
+    spelled = [("a", "bc"), ("ab", "c"), ("abc",), ("abc", ""), ("", "abc"), ("a", "b", "c")]
+    assert len({ids.derived(b"key", *parts) for parts in spelled}) == len(spelled)
+
+
 def test_derived_digits_need_the_key() -> None:
     assert ids.derived(b"key", "a") == ids.derived(b"key", "a")
     assert ids.derived(b"key", "a") != ids.derived(b"other", "a")

@@ -17,7 +17,7 @@ from shared.operations.model import (
     StepStatus,
     Transition,
 )
-from shared.operations.runs import Held, rerun
+from shared.operations.runs import CancelRequested, Held, rerun
 from shared.operations.slot import Slot
 from shared.store import keys
 from shared.store.port import Conflict, Replace
@@ -216,3 +216,21 @@ def test_what_is_the_platforms_own_is_not_shown() -> None:
     aliases = {member.alias for member in Operation.model_fields.values()}
     assert aliases - model._PRIVATE == contract
     assert aliases > model._PRIVATE
+
+
+async def test_what_is_to_be_taken_back_takes_no_step_forward_but_can_be_reported_on_and_undone(
+    world: World, operation: Operation
+) -> None:
+    run = run_of(operation)
+    await world.runs.claim(run, "")
+    asked = model.CancelRequest(by="grace", at=world.time.now, reason="wrong region")
+    await world.runs.change(run, lambda row: row.model_copy(update={"cancel": asked}))
+    with pytest.raises(CancelRequested) as told:
+        await world.runs.hold(run)
+    assert (told.value.by, told.value.reason) == ("grace", "wrong region")
+    await world.runs.step(run, "network", StepStatus.FAILED)
+    held = await world.runs.hold(run, compensating=True)
+    tx = world.runs.transaction(held, "thing.taken-back", "")
+    world.runs.settle(tx, held, Status.CANCELED)
+    await world.journal.commit(tx)
+    assert (await world.stored(operation)).status is Status.CANCELED

@@ -22,6 +22,7 @@ from shared.operations.model import JobResult, Operation, Run
 from shared.operations.reading import Operations
 from shared.operations.runs import Runs
 from shared.runtime.environments.activities import Deps, run_claim, run_complete
+from shared.runtime.environments.ending import Ending
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Isolation
 from shared.runtime.environments.model import Environment, ProvisionRequest
@@ -163,7 +164,7 @@ class World:
     async def provisioned(self, **changed: Any) -> Environment:
         """An environment that is ready."""
         operation = await self.provision(**changed)
-        run, deps = run_of(operation), Deps(self.runs, self.index, job=None)  # type: ignore[arg-type] - no job is started
+        run, deps = run_of(operation), Deps(self.runs, Ending(self.runs, self.index), job=None)  # type: ignore[arg-type] - no job is started
         assert await run_claim(deps, run)
         await self.report(run, JobResult(attempt=run.attempt, outputs={"vaultUri": "https://kv.example"}))
         await run_complete(deps, run)

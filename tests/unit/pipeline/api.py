@@ -24,6 +24,7 @@ from shared.http.routes import PREFIX, Route, RouteTable
 from shared.kernel.errors import InvalidToken
 from shared.kernel.ids import EnvironmentId
 from shared.kernel.record import Record
+from shared.operations.hub import InstanceState
 from shared.operations.intent import Answer
 from shared.operations.model import Operation
 from shared.operations.reading import ANY_SCOPE, shown_to
@@ -79,21 +80,25 @@ class Policy:
 
 
 class Hub:
-    """What was started."""
+    """What was started, and who was woken."""
 
     def __init__(self) -> None:
         self.started: list[str] = []
+        self.woken: list[str] = []
         self.down = False
-
-    async def __call__(self, operation: Operation) -> None:
-        await self.start(operation)
 
     async def start(self, operation: Operation) -> None:
         if self.down:
             raise RuntimeError("the hub's own text, with a secret")
         self.started.append(operation.operation_id)
 
-    async def wake(self, operation: Operation) -> None: ...
+    async def wake(self, instance_id: str) -> None:
+        self.woken.append(instance_id)
+
+    async def state(self, operation: Operation) -> InstanceState:
+        return InstanceState.WORKING
+
+    async def terminate(self, operation: Operation) -> None: ...
 
 
 class Api:

@@ -28,6 +28,7 @@ from shared.kernel.record import Record
 from shared.kernel.settings import BadSettings
 from shared.operations.model import Run
 from shared.runtime.environments.activities import Deps
+from shared.runtime.environments.ending import Ending
 from shared.store.port import Conflict
 from tests.unit.operations.world import World, run_of
 
@@ -103,7 +104,7 @@ async def test_no_orchestrator_meets_an_exception_of_an_activity(world: World) -
 
 async def test_an_activity_gets_its_dependencies_and_its_run(world: World) -> None:
     operation = await world.provision()
-    deps = Deps(world.runs, world.index, cast(Any, None))
+    deps = Deps(world.runs, Ending(world.runs, world.index), cast(Any, None))
     claim = activity("provision_claim", lambda: SimpleNamespace(provisioning=deps))
     assert await claim(run_of(operation).document()) == {"value": True}
     assert await claim(run_of(operation, attempt=2).document()) == {"value": False}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from shared.kernel.errors import Refused, Transient
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.health.witness import Sample, Subject, Witness
-from shared.targets.port import Workload
+from shared.targets.port import Observation, Site, Workload
 from tests.unit.doubles.clock import FakeClock
 from tests.unit.doubles.prober import FakeProber
 from tests.unit.doubles.targets import FakeTarget
@@ -102,10 +104,10 @@ async def test_a_sweep_looks_at_whatever_serves(witness: Witness, target: FakeTa
 
 
 async def test_a_target_is_asked_once_for_all_its_services(clock: FakeClock, prober: FakeProber) -> None:
-    asked = []
+    asked: list[Site] = []
 
     class Counting(FakeTarget):
-        async def observe(self, site: object) -> dict[str, object]:  # type: ignore[override]
+        async def observe(self, site: Site) -> Mapping[str, Observation]:
             asked.append(site)
             return {}
 

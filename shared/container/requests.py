@@ -1,0 +1,154 @@
+"""What answers requests: the use cases and the readers of every aggregate, from the bottom up."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from shared.container.outside import Outside
+from shared.kernel.clock import draw, now
+from shared.operations.cancelling import Cancelling
+from shared.operations.reading import Operations
+from shared.runtime.catalog.rows import Catalog
+from shared.runtime.catalog.where import Where
+from shared.runtime.configurations.reading import Configurations
+from shared.runtime.configurations.service import Publishing
+from shared.runtime.decommissioning.service import Decommissioning
+from shared.runtime.deployments.reading import DeploymentReader
+from shared.runtime.deployments.service import Deployments
+from shared.runtime.drift.reading import DriftReader
+from shared.runtime.environments.index import Index
+from shared.runtime.environments.isolation import Isolation
+from shared.runtime.environments.service import Environments
+from shared.runtime.health.addresses import Networks
+from shared.runtime.health.inventory import Inventory
+from shared.runtime.health.prober import Prober
+from shared.runtime.health.witness import Witness
+from shared.runtime.interventions.promoting import Promoting
+from shared.runtime.interventions.releasing import Releasing
+from shared.runtime.interventions.retrying import Retrying
+from shared.runtime.rollout.gate import GatePolicy
+from shared.runtime.scaling.enforcement import Enforcing
+from shared.runtime.scaling.reading import Policies
+from shared.runtime.scaling.service import Scalings
+from shared.runtime.secrets.reading import Bindings
+from shared.runtime.secrets.service import Binding
+from shared.runtime.timeline.reading import Timeline
+
+
+class Requests(Outside):
+    @cached_property
+    def isolation(self) -> Isolation:
+        return Isolation(self.store)
+
+    @cached_property
+    def index(self) -> Index:
+        return Index(self.store, now, draw, self.settings.state.shards)
+
+    @cached_property
+    def environments(self) -> Environments:
+        return Environments(self.index, self.journal, now, self.settings.platform.subscription_id)
+
+    @cached_property
+    def where(self) -> Where:
+        return Where(self.store, now, draw)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return Catalog(self.store, self.where, now, draw)
+
+    @cached_property
+    def configurations(self) -> Configurations:
+        return Configurations(self.store)
+
+    @cached_property
+    def publishing(self) -> Publishing:
+        return Publishing(self.journal, now)
+
+    @cached_property
+    def binding(self) -> Binding:
+        return Binding(self.journal, self.vaults, now, self.settings.platform.secret_vaults)
+
+    @cached_property
+    def bindings(self) -> Bindings:
+        return Bindings(self.store)
+
+    @cached_property
+    def witness(self) -> Witness:
+        networks = Networks.parse(self.settings.platform.probe_networks)
+        return Witness(self.targets, Prober(networks, now), now)
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        stale_after = self.settings.pace.stale_after
+        return Inventory(self.store, self.isolation, self.catalog, self.where, now, stale_after)
+
+    @cached_property
+    def policies(self) -> Policies:
+        return Policies(self.store)
+
+    @cached_property
+    def scalings(self) -> Scalings:
+        return Scalings(self.journal, now, self.settings.state.signing_key)
+
+    @cached_property
+    def gate(self) -> GatePolicy:
+        pace = self.settings.pace
+        return GatePolicy(
+            wait_seconds=pace.gate_wait,
+            stable_seconds=pace.gate_stable,
+            retry_timeout_seconds=pace.gate_retry_timeout,
+        )
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        return Deployments(
+            self.index,
+            self.journal,
+            self.configurations,
+            now,
+            self.gate,
+            self.settings.platform.image_registries,
+            frozenset(self.targets),
+        )
+
+    @cached_property
+    def deployment_reader(self) -> DeploymentReader:
+        return DeploymentReader(self.store)
+
+    @cached_property
+    def operations(self) -> Operations:
+        return Operations(self.store)
+
+    @cached_property
+    def drift_reader(self) -> DriftReader:
+        return DriftReader(self.store, self.isolation)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        return Timeline(self.store)
+
+    @cached_property
+    def enforcing(self) -> Enforcing:
+        return Enforcing(self.policies, self.catalog, self.index, self.journal, now, draw)
+
+    @cached_property
+    def decommissioning(self) -> Decommissioning:
+        return Decommissioning(self.index, self.journal, now)
+
+    # What people do to what is under way.
+
+    @cached_property
+    def cancelling(self) -> Cancelling:
+        return Cancelling(self.journal, now)
+
+    @cached_property
+    def retrying(self) -> Retrying:
+        return Retrying(self.journal, now, self.environments, self.deployments, self.enforcing, self.decommissioning)
+
+    @cached_property
+    def promoting(self) -> Promoting:
+        return Promoting(self.journal, now)
+
+    @cached_property
+    def releasing(self) -> Releasing:
+        return Releasing(self.journal, self.index)

@@ -1,0 +1,120 @@
+"""What works without anybody waiting: the dependencies of activities and sweeps."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from functools import cached_property
+
+from shared.azure.jobs import ContainerAppsJob
+from shared.container.requests import Requests
+from shared.kernel.clock import draw, now
+from shared.operations.model import OperationError, OperationKind, Run
+from shared.runtime.decommissioning import activities as decommissioning
+from shared.runtime.deployments import activities as deploying
+from shared.runtime.deployments import taking_back
+from shared.runtime.deployments.preparing import Preparing
+from shared.runtime.drift import sweep as drift_sweep
+from shared.runtime.environments import activities as provisioning
+from shared.runtime.environments.ending import Ending
+from shared.runtime.health import sweep as health_sweep
+from shared.runtime.rollout.effects import Effects
+from shared.runtime.rollout.plan import Plans
+from shared.runtime.scaling import activities as scaling
+from shared.runtime.secrets.resolution import Resolver
+from shared.runtime.upkeep import sweep as upkeep
+from shared.runtime.upkeep.settling import End, Settling
+
+
+class Work(Requests):
+    @cached_property
+    def job(self) -> ContainerAppsJob:
+        return ContainerAppsJob(self.arm, self.settings.platform.provisioner_job_id)
+
+    @cached_property
+    def ending(self) -> Ending:
+        return Ending(self.runs, self.index)
+
+    @cached_property
+    def provisioning(self) -> provisioning.Deps:
+        return provisioning.Deps(self.runs, self.ending, self.job)
+
+    @cached_property
+    def deploying(self) -> deploying.Deps:
+        resolver = Resolver(self.store, self.configurations)
+        return deploying.Deps(
+            runs=self.runs,
+            ending=self.ending,
+            catalog=self.catalog,
+            preparing=Preparing(self.catalog, resolver, self.policies),
+            plans=Plans(self.store, draw),
+            effects=Effects(self.targets),
+            witness=self.witness,
+            sleep=asyncio.sleep,
+        )
+
+    @cached_property
+    def scaling(self) -> scaling.Deps:
+        return scaling.Deps(self.runs, self.catalog, self.targets)
+
+    @cached_property
+    def decommissioned(self) -> decommissioning.Deps:
+        return decommissioning.Deps(self.runs, self.ending, self.index, self.catalog, self.targets)
+
+    # Sweeps.
+
+    @cached_property
+    def upkeep(self) -> upkeep.Deps:
+        return upkeep.Deps(self.active, self.isolation, self.outbox, self.settling, self.enforcing)
+
+    @cached_property
+    def settling(self) -> Settling:
+        return Settling(
+            self.store,
+            self.runs,
+            stop_job=lambda operation: provisioning.stop_job(self.job, operation),
+            ends=self._ends(),
+            clock=now,
+            draw=draw,
+            activity_limit=timedelta(seconds=self.settings.pace.activity_limit),
+        )
+
+    def _ends(self) -> dict[OperationKind, End]:
+        """How a kind's resource is ended when its operation is ended by force."""
+
+        async def environment(run: Run, error: OperationError) -> None:
+            await provisioning.run_fail(self.provisioning, provisioning.Failing(**run.model_dump(), error=error))
+
+        async def decommissioned(run: Run, error: OperationError) -> None:
+            await decommissioning.run_fail(self.decommissioned, decommissioning.FailingRun(**run.model_dump(), error=error))
+
+        async def deployment(run: Run, error: OperationError) -> None:
+            await taking_back.run_fail(self.deploying, deploying.FailingRun(**run.model_dump(), error=error))
+
+        async def policy(run: Run, error: OperationError) -> None:
+            await scaling.run_fail(self.scaling, scaling.FailingRun(**run.model_dump(), error=error))
+
+        return {
+            OperationKind.PROVISION: environment,
+            OperationKind.DECOMMISSION: decommissioned,
+            OperationKind.DEPLOY: deployment,
+            OperationKind.ROLLBACK: deployment,
+            OperationKind.ENFORCE_SCALING: policy,
+        }
+
+    @cached_property
+    def health_sweep(self) -> health_sweep.Deps:
+        stale_after = self.settings.pace.stale_after
+        return health_sweep.Deps(self.isolation, self.catalog, self.witness, self.journal, self.index, stale_after)
+
+    @cached_property
+    def drift_sweep(self) -> drift_sweep.Deps:
+        return drift_sweep.Deps(
+            self.isolation,
+            self.catalog,
+            self.policies,
+            self.journal,
+            self.index,
+            self.targets,
+            self.settings.state.signing_key,
+        )

@@ -1,0 +1,35 @@
+"""The repository as the tests read it: its root, its files, its Python modules."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@cache
+def files() -> tuple[Path, ...]:
+    """Everything that is in git or would be with the next commit."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
+    return tuple(path for name in sorted(set(names)) if name and (path := ROOT / name).is_file())
+
+
+@cache
+def modules() -> tuple[Path, ...]:
+    """The product's own, not its tests."""
+    return tuple(path for path in files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] != "tests")
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
