@@ -6,15 +6,13 @@ client as a connection error.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from localazure.service_bus.encoding import Described, Encoded, described, ubyte, uint, ulong
 from localazure.service_bus.links import Producer, Reader, Replies
 from localazure.service_bus.namespace import Node, path_of
 from localazure.service_bus.performatives import MAX_MESSAGE, Attach, Code, address, error
-
-if TYPE_CHECKING:
-    from localazure.service_bus.session import Session
+from localazure.service_bus.session import Session
 
 _SOURCE, _TARGET = 0x28, 0x29
 _FILTER = 7  # field of a source
@@ -65,10 +63,10 @@ def _node(session: Session, path: str) -> tuple[Node | None, bool]:
     if path.lower() == CBS:
         return None, False
     if session.struck("error"):
-        session.traffic("ATTACH", path, 500)
-        raise Refused("amqp:internal-error", "The server was unable to process the request.")
+        session.oversight.traffic("ATTACH", path, 500)
+        raise Refused(INTERNAL_ERROR, UNABLE)
     management = path.lower().endswith(_MANAGEMENT)
-    node = session.broker.find(path[: -len(_MANAGEMENT)] if management else path)
+    node = session.namespace.find(path[: -len(_MANAGEMENT)] if management else path)
     if node is None:
         raise Refused("amqp:not-found", f"The messaging entity '{path}' could not be found.")
     return node, management

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 SLOW_SECONDS = 5.0
@@ -39,3 +40,16 @@ def ignore(method: str, path: str, status: int) -> None:
 def strikes(fault: Fault | None, mode: str) -> bool:
     """Whether this one request meets the fault."""
     return fault is not None and fault.mode == mode and (fault.rate >= 1 or _chance.random() < fault.rate)
+
+
+@dataclass(frozen=True)
+class Oversight:
+    """What a broker is under: `faults` is asked at every request; `traffic` hears (method, entity, status) of sends,
+    deliveries and settlements."""
+
+    faults: Faults = none
+    traffic: Traffic = ignore
+
+    def strikes(self, mode: str) -> bool:
+        """Whether the request at hand meets a fault of this mode."""
+        return strikes(self.faults(), mode)

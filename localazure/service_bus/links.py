@@ -1,7 +1,8 @@
 """The ends of links, by what they are for.
 
 A peer's sender is a `Producer` here (to an entity, `$cbs` or `…/$management`); a peer's receiver is a `Reader` of a queue
-or a `Replies` to requests. Credit is the peer's permission: nothing is sent without it.
+or a `Replies` to requests. Credit is the peer's permission: nothing is sent without it. A link knows the session it is on
+only as a `Carrier`.
 """
 
 from __future__ import annotations
@@ -9,14 +10,11 @@ from __future__ import annotations
 import struct
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from localazure.service_bus.message import Message
 from localazure.service_bus.namespace import Node
 from localazure.service_bus.queue import Queue
-
-if TYPE_CHECKING:
-    from localazure.service_bus.session import Session
 
 CREDIT = 1000  # transfers a producer may send before we renew it
 
@@ -44,11 +42,21 @@ class Producer:
     partial: Delivery | None = None
 
 
+class Carrier(Protocol):
+    """What a link asks of its session."""
+
+    def send_message(self, link: Outgoing, tag: bytes, payload: bytes, *, settled: bool) -> int:
+        """Send a message; answers the delivery id."""
+
+    def delivered(self, reader: Reader, delivery: int, token: uuid.UUID) -> None:
+        """Hear that a reader was sent the message that the lock `token` is on."""
+
+
 class Outgoing:
     """A link on which we send."""
 
-    def __init__(self, session: Session, handle: int) -> None:
-        self.session, self.handle = session, handle
+    def __init__(self, carrier: Carrier, handle: int) -> None:
+        self.carrier, self.handle = carrier, handle
         self.credit = self.delivery_count = 0
 
     def _sent(self) -> None:
@@ -59,26 +67,24 @@ class Outgoing:
 class Replies(Outgoing):
     """Where answers of `$cbs` or an entity's `$management` go. `target` is the address that requests name as reply-to."""
 
-    def __init__(self, session: Session, handle: int, path: str, target: str) -> None:
-        super().__init__(session, handle)
+    def __init__(self, carrier: Carrier, handle: int, path: str, target: str) -> None:
+        super().__init__(carrier, handle)
         self.path, self.target = path, target
 
     def reply(self, payload: bytes) -> None:
         self._sent()
-        self.session.send_message(self, struct.pack(">I", self.delivery_count), payload, settled=True)
+        self.carrier.send_message(self, struct.pack(">I", self.delivery_count), payload, settled=True)
 
 
 class Reader(Outgoing):
     """A consumer of a queue. The delivery tag is the lock token in little-endian order, which is how clients read it."""
 
-    def __init__(self, session: Session, handle: int, queue: Queue, deletes: bool) -> None:
-        super().__init__(session, handle)
+    def __init__(self, carrier: Carrier, handle: int, queue: Queue, deletes: bool) -> None:
+        super().__init__(carrier, handle)
         self.queue, self.deletes = queue, deletes
 
     def deliver(self, message: Message) -> None:
         self._sent()
         token = message.lock.token if message.lock is not None else uuid.uuid4()
-        delivery = self.session.send_message(self, token.bytes_le, message.wire(), settled=self.deletes)
-        if not self.deletes:
-            self.session.unsettled[delivery] = (self, token)
-        self.session.traffic("RECEIVE", self.queue.name, 200)
+        delivery = self.carrier.send_message(self, token.bytes_le, message.wire(), settled=self.deletes)
+        self.carrier.delivered(self, delivery, token)

@@ -6,7 +6,6 @@ A sender is answered after the journal has its message; a request is accepted fi
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 from localazure.service_bus.decoding import MALFORMED
 from localazure.service_bus.encoding import Encoded, described, uint
@@ -15,9 +14,7 @@ from localazure.service_bus.management import Answer, Request, manage, take_toke
 from localazure.service_bus.message import unbatched
 from localazure.service_bus.namespace import Node
 from localazure.service_bus.performatives import ACCEPTED, MAX_MESSAGE, REJECTED, Code, error
-
-if TYPE_CHECKING:
-    from localazure.service_bus.session import Session
+from localazure.service_bus.session import Session
 
 SERVER_BUSY = "com.microsoft:server-busy"
 _log = logging.getLogger(__name__)
@@ -45,7 +42,7 @@ def _take_in(session: Session, node: Node, delivery: Delivery) -> Encoded:
     if node.intake is None:
         raise ValueError("a producer's entity takes messages, or its link was refused")
     if session.struck("error"):
-        return _refuse(session, node, 500, "amqp:internal-error", "The server was unable to process the request.")
+        return _refuse(session, node, 500, INTERNAL_ERROR, UNABLE)
     if session.struck("throttle"):
         return _refuse(session, node, 503, SERVER_BUSY, "The request was terminated because the entity is being throttled.")
     if len(delivery.payload) > MAX_MESSAGE:
@@ -56,12 +53,12 @@ def _take_in(session: Session, node: Node, delivery: Delivery) -> Encoded:
         return _refuse(session, node, 400, "amqp:decode-error", str(malformed))
     node.intake.accept(messages)
     for _ in messages:
-        session.traffic("SEND", node.path, 202)
+        session.oversight.traffic("SEND", node.path, 202)
     return described(ACCEPTED, [])
 
 
 def _refuse(session: Session, node: Node, status: int, condition: str, description: str) -> Encoded:
-    session.traffic("SEND", node.path, status)
+    session.oversight.traffic("SEND", node.path, status)
     return described(REJECTED, [error(condition, description)])
 
 
@@ -73,13 +70,13 @@ def _respond(session: Session, link: Producer, raw: bytes) -> None:
 
 def _managed(session: Session, node: Node, request: Request) -> Answer:
     if session.struck("error"):
-        session.traffic("MANAGE", node.path, 500)
-        return Answer(500, condition="amqp:internal-error")
+        session.oversight.traffic("MANAGE", node.path, 500)
+        return Answer(500, condition=INTERNAL_ERROR)
     if session.struck("throttle"):
-        session.traffic("MANAGE", node.path, 503)
+        session.oversight.traffic("MANAGE", node.path, 503)
         return Answer(503, condition=SERVER_BUSY)
     try:
-        return manage(node, request, session.traffic)
+        return manage(node, request, session.oversight.traffic)
     except MALFORMED as malformed:
         _log.warning("%s on %s: %r", request.operation, node.path, malformed)
         return Answer(400, condition="com.microsoft:argument-error")

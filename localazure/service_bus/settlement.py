@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from localazure.service_bus.encoding import Described, Encoded, described, uint
 from localazure.service_bus.management import LOCK_LOST, settlement_method
 from localazure.service_bus.performatives import ACCEPTED, MODIFIED, REJECTED, RELEASED, Code, Disposition, error
 from localazure.service_bus.queue import Outcome, Queue
-
-if TYPE_CHECKING:
-    from localazure.service_bus.session import Session
+from localazure.service_bus.session import Session
 
 
 class Verdict(NamedTuple):
@@ -70,12 +68,12 @@ def settle(session: Session, disposition: Disposition) -> None:
 def _settled(session: Session, queue: Queue, token: uuid.UUID, decided: Verdict) -> Encoded:
     method = settlement_method(decided.outcome)
     if session.struck("error"):
-        session.traffic(method, queue.name, 500)
-        return described(REJECTED, [error("amqp:internal-error", "The server was unable to process the request.")])
+        session.oversight.traffic(method, queue.name, 500)
+        return described(REJECTED, [error(INTERNAL_ERROR, UNABLE)])
     if not queue.settle(token, decided.outcome, decided.properties):
-        session.traffic(method, queue.name, 410)
+        session.oversight.traffic(method, queue.name, 410)
         return described(REJECTED, [error(LOCK_LOST, "The lock supplied is invalid.")])
-    session.traffic(method, queue.name, 200)
+    session.oversight.traffic(method, queue.name, 200)
     return decided.echo
 
 

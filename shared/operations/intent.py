@@ -15,6 +15,7 @@ from typing import Any
 from shared.access.caller import Caller
 from shared.access.governance import Permit
 from shared.events.journal import Cause, Place, Transaction
+from shared.kernel.canonical import canonical
 from shared.kernel.ids import EnvironmentId, operation_id
 from shared.kernel.record import Record
 from shared.operations.model import Operation, OperationKind
@@ -88,7 +89,7 @@ class Intent:
             waiting_for="a worker to start it",
             must_settle_by=now + within,
             requested_by=self.caller.subject,
-            request=dict(self.request),
+            request_json=canonical(self.request).decode(),
             decision_id=permit.receipt.decision_id if permit.receipt else None,
             resource_location=f"/v1/runtime{location}",
             created_at=now,

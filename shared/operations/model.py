@@ -7,6 +7,8 @@ stops at its next effect.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -155,7 +157,9 @@ class Operation(Record):
     waiting_for: str | None = None
     must_settle_by: datetime
     requested_by: str
-    request: dict[str, Any]
+    request_json: (
+        str  # as it was, canonical; as text, since it can be long and who reports on the operation needs none of it
+    )
     decision_id: str | None = None
     resource_location: str
     retry_of: OperationId | None = None
@@ -184,18 +188,30 @@ class Operation(Record):
         return f"{self.operation_id}-{self.attempt}"
 
     @property
+    def request(self) -> dict[str, Any]:
+        """What was asked for."""
+        request: dict[str, Any] = json.loads(self.request_json)
+        return request
+
+    @property
+    def request_hash(self) -> str:
+        """Of the request as it stands here, not as somebody remembers it: a receipt covers this content or nothing."""
+        return hashlib.sha256(self.request_json.encode()).hexdigest()
+
+    @property
     def resource_path(self) -> str:
         """Its resource, under /v1/runtime."""
         return self.resource_location.removeprefix("/v1/runtime")
 
     def again(self, failed: Operation) -> Operation:
         """This new operation as the retry of one that ended badly: the same request, under the same decision."""
-        update = {"retry_of": failed.operation_id, "request": failed.request}
+        update = {"retry_of": failed.operation_id, "request_json": failed.request_json}
         return self.model_copy(update=update)
 
     def shown(self) -> dict[str, Any]:
         """As the API renders it."""
-        return {name: value for name, value in self.document().items() if name not in _PRIVATE}
+        shown = {name: value for name, value in self.document().items() if name not in _PRIVATE}
+        return shown | {"request": self.request}
 
     def outlined(self) -> dict[str, Any]:
         """For a caller without the scope of its kind."""
@@ -203,6 +219,7 @@ class Operation(Record):
 
 
 _PRIVATE = {
+    "requestJson",
     "tenantId",
     "projectId",
     "clientId",

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from shared.access.governance import Permit, ReceiptRefused, verify
-from shared.kernel.canonical import sha256
 from shared.operations.model import Operation, OperationKind
 
 ACTIONS: Mapping[OperationKind, str] = {
@@ -28,7 +27,7 @@ def require_permitted(operation: Operation, now: datetime) -> None:
             action=ACTIONS[operation.kind],
             tenant_id=operation.tenant_id,
             environment_id=operation.environment_id,
-            request_hash=sha256(operation.request),
+            request_hash=operation.request_hash,
             now=now,
         )
 

@@ -18,6 +18,7 @@ from shared.store.port import Change, Delete, Put, Store
 from shared.store.reading import read_all
 
 CHUNK = 90
+IN_ONE_COMMIT = 80  # of the 100 changes of a transaction; the promotion's own rows and events take the rest
 MAX_SERVICES = 500
 PREFIX = "svc-"
 
@@ -55,6 +56,11 @@ class Catalog:
             changes.append(Put(keys.service(service_id), row.document()))
         for start in range(0, len(changes), CHUNK):
             await self.store.commit(place.partition, self.draw(), changes[start : start + CHUNK])
+
+    def promoted(self, services: Mapping[str, Placed], generation: int) -> dict[str, RuntimeService]:
+        """The rows of what a release changed, by key: for the promotion's own transaction, as far as they fit."""
+        changed = list(services.items())[:IN_ONE_COMMIT]
+        return {keys.service(service_id): self._row(service_id, placed, generation, None) for service_id, placed in changed}
 
     async def clear(self, environment: Environment) -> None:
         """Forget what ran: the environment is gone. Repeating is harmless."""

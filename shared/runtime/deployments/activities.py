@@ -85,6 +85,9 @@ async def run_prepare(deps: Deps, run: Run) -> dict[str, Any]:
 
     Raises `ValidationFailed` when the release cannot be prepared as the environment stands now.
     """
+    held, deployment, _ = await deps.hold(run, compensating=True)
+    if deployment.phase is Phase.ROLLING_BACK:  # an earlier attempt was at it: no forward step any more
+        return await _taken_back(deps, held, deployment)
     held, deployment, _ = await deps.hold(run)
     planned = await deps.preparing.plan(held.place, deployment)
     stable = await deps.catalog.snapshot(held.place, deployment.previous_deployment_id)
@@ -92,12 +95,27 @@ async def run_prepare(deps: Deps, run: Run) -> dict[str, Any]:
         raise ValidationFailed({"components": [f"the environment would run more than {MAX_SERVICES} services"]})
     await deps.plans.write(held.place.partition, deployment.deployment_id, planned)
     await rerun(_prepared, deps, run, content_hash(planned))
+    return _course(deployment, planned)
+
+
+def _course(deployment: Deployment, planned: list[Planned]) -> dict[str, Any]:
+    """What the orchestration needs to know of the plan."""
     waves = sorted({item.wave for item in planned})
     return {
         "waves": [{"wave": wave, "services": [item.service_id for item in planned if item.wave == wave]} for wave in waves],
         "reversible": deployment.rollback_to is None,
         "pauses": deployment.gate.on_failure is OnFailure.PAUSE,
     }
+
+
+async def _taken_back(deps: Deps, held: Held, deployment: Deployment) -> dict[str, Any]:
+    """The course of a release whose rollback had begun: the waves that had been touched, and why it goes back."""
+    touched = {entry.wave for entry in deployment.rollout_history if entry.phase is Phase.ROLLING_OUT}
+    planned = await deps.plans.all(held.place.partition, deployment.deployment_id)
+    backs = [entry for entry in deployment.rollout_history if entry.phase is Phase.ROLLING_BACK]
+    code, _, message = (backs[0].detail or "").partition(": ")
+    course = _course(deployment, [item for item in planned if item.wave in touched])
+    return course | {"takenBack": {"code": code, "message": message}}
 
 
 async def _prepared(deps: Deps, run: Run, content: str) -> None:

@@ -60,7 +60,7 @@ class Component(Record):
     module_id: Name
     image: Image
     target: ComputeTarget
-    replicas: int | None = Field(default=None, ge=0, le=1000)
+    replicas: int | None = Field(default=None, ge=1, le=1000)  # none at all could never show that it is healthy
     wave: int = Field(default=0, ge=0, le=99)
     depends_on: list[Name] = []
     env: Variables = {}

@@ -62,6 +62,9 @@ def _roll_out(context: Context, run: Payload) -> Steps:
     if not (yield from steady(context, CLAIM, run)):
         return "superseded"
     plan = yield from steady(context, PREPARE, run)
+    if "takenBack" in plan:
+        error = StepFailed(plan["takenBack"]["code"], plan["takenBack"]["message"])
+        return (yield from _roll_back(context, run, plan["waves"], error, reversible=True))
     touched: list[Payload] = []
     try:
         for wave in plan["waves"]:

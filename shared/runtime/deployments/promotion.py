@@ -50,6 +50,8 @@ async def run_promote(deps: Deps, run: Run) -> None:
     ends = await asyncio.gather(*[one(item) for item in planned], return_exceptions=True)
     for error in filter(None, ends):  # all have ended by now: nothing moves any more while it is taken back
         raise error
+    # An index row is written before the commit that it points to.
+    await deps.catalog.where.runs(environment, [item.service_id for item in planned if item.wanted])
 
 
 async def _begin(deps: Deps, run: Run) -> None:
@@ -126,6 +128,10 @@ async def _complete(deps: Deps, run: Run) -> Environment:
     tx.replace(held.others[keys.ENVIRONMENT], pointed)
     tx.replace(held.others[deployment.deployment_id], completed)
     tx.create(keys.snapshot(deployment.deployment_id), overlaid(stable, deployment, planned))
+    # Who sees the terminal word finds the inventory of it; what does not fit, and what is gone, the projection brings.
+    wanted = {item.service_id: item.wanted for item in planned if item.wanted}
+    for key, row in deps.catalog.promoted(wanted, held.operation.generation).items():
+        tx.put(key, row)
     deps.runs.settle(tx, held, OperationStatus.SUCCEEDED)
     tx.emit(EventType.DEPLOYMENT_COMPLETED, event_payload(completed))
     if deployment.configuration_id is not None:

@@ -85,6 +85,7 @@ class Deployments:
         if failed.kind is OperationKind.DEPLOY:
             request = DeployRequest.read(failed.request)
             self._require_deployable(admitted, request)
+            await self._require_known(admitted, request)
             deployment = self._requested(intent, admitted, request)
         else:
             undone = await self._stored(admitted, failed.resource_id)

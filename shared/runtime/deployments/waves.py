@@ -1,7 +1,8 @@
 """In which order the components of a release roll: by wave, and within one by what they depend on.
 
-A wave keeps its number, unless dependencies split the one before it into so many that it has to move up. A dependency must not roll later than what depends on it; one on a
-service outside the release is a statement about what runs already, and orders nothing.
+A wave keeps its number, unless dependencies split the one before it into so many that it has to move up. A dependency
+must not roll later than what depends on it; one on a service outside the release is a statement about what runs already,
+and orders nothing.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.events.journal import Cause, Journal, Transaction
+from shared.kernel.canonical import canonical
 from shared.kernel.clock import Clock, Draw
 from shared.kernel.errors import NotRetryable
 from shared.kernel.ids import operation_id
@@ -97,6 +98,7 @@ class Enforcing:
 
     def _operation(self, admitted: Admitted, policy: ScalingPolicy) -> Operation:
         now, environment = self.clock(), admitted.environment
+        request = {"scalingPolicyId": policy.scaling_policy_id, "version": policy.version}
         return Operation(
             operation_id=operation_id(environment.environment_id, self.draw()),
             environment_id=environment.environment_id,
@@ -104,7 +106,7 @@ class Enforcing:
             waiting_for="a worker to start it",
             must_settle_by=now + WITHIN,
             requested_by=policy.applied_by,
-            request={"scalingPolicyId": policy.scaling_policy_id, "version": policy.version},
+            request_json=canonical(request).decode(),
             resource_location=f"/v1/runtime/scaling-policies/{policy.scaling_policy_id}",
             created_at=now,
             last_action_at=now,
