@@ -102,13 +102,15 @@ def write_private(path: Path, text: str) -> None:
 
 def foreign_key(kid: str | None) -> RSAKey:
     """A key that this issuer never publishes, under a name that it does: what a forger would sign with."""
-    return RSAKey.generate_key(_RSA_BITS, {"kid": kid} if kid else None)
+    return RSAKey.generate_key(_RSA_BITS, {"kid": kid}) if kid else RSAKey.generate_key(_RSA_BITS)
 
 
 def _draw(use: str) -> RSAKey:
     """The encryption key names no `alg`: tokens come as RSA-OAEP and, if asked for, as RSA-OAEP-256."""
-    algorithm = {"alg": "RS256"} if use == "sig" else {}
-    return RSAKey.generate_key(_RSA_BITS, {"kid": secrets.token_hex(8), "use": use, **algorithm})
+    kid = secrets.token_hex(8)
+    if use == "sig":
+        return RSAKey.generate_key(_RSA_BITS, {"kid": kid, "use": use, "alg": "RS256"})
+    return RSAKey.generate_key(_RSA_BITS, {"kid": kid, "use": use})
 
 
 def _private(key: RSAKey) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from localazure.service_bus.encoding import Described, Encoded, described, ubyte, uint, ulong
 from localazure.service_bus.links import Producer, Reader, Replies
 from localazure.service_bus.namespace import Node, path_of
-from localazure.service_bus.performatives import MAX_MESSAGE, Attach, Code, address, error
+from localazure.service_bus.performatives import INTERNAL_ERROR, MAX_MESSAGE, UNABLE, Attach, Code, address, error
 from localazure.service_bus.session import Session
 
 _SOURCE, _TARGET = 0x28, 0x29

@@ -12,7 +12,7 @@ from localazure.layout import LOOPBACK
 from localazure.service_bus.alarm import Alarm
 from localazure.service_bus.connection import Connection
 from localazure.service_bus.entities import Entities
-from localazure.service_bus.faults import Faults, Traffic, ignore, none
+from localazure.service_bus.faults import Faults, Oversight, Traffic, ignore, none
 from localazure.service_bus.journal import Journal
 from localazure.service_bus.namespace import Namespace, Node
 from localazure.shelf import Shelf
@@ -20,8 +20,7 @@ from localazure.shelf import Shelf
 
 class Broker:
     """`lock_seconds` holds for entities that name none of their own. Port 0 draws a free one at the first start.
-
-    `faults` is asked at every request; `traffic` hears (method, entity, status) of sends, deliveries and settlements.
+    `faults` and `traffic` are those of `Oversight`.
     """
 
     def __init__(
@@ -34,8 +33,9 @@ class Broker:
         faults: Faults = none,
         traffic: Traffic = ignore,
     ) -> None:
-        self.port, self.faults, self.traffic = port, faults, traffic
-        self.connections: set[Connection] = set()
+        self.port = port
+        self._oversight = Oversight(faults, traffic)
+        self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self._alarm = Alarm(lambda now: self._namespace.tick(now))
         self._namespace = Namespace(entities, lock_seconds, Journal(shelf), self._alarm.at)
@@ -49,9 +49,12 @@ class Broker:
         if self._server is not None:
             return
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self), LOOPBACK, self.port)
+        self._server = await loop.create_server(self._connect, LOOPBACK, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         self._alarm.start()
+
+    def _connect(self) -> Connection:
+        return Connection(self._namespace, self._oversight, self._connections)
 
     async def stop(self) -> None:
         """Refuse connections from now on and end those there are."""
@@ -60,7 +63,7 @@ class Broker:
             return
         self._alarm.stop()
         server.close()
-        for connection in list(self.connections):
+        for connection in list(self._connections):
             connection.abort()
         await server.wait_closed()
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+from localazure.service_bus.dispatch import dispatch
 from localazure.service_bus.encoding import Encoded, Symbol, array, described, encode, ubyte, uint, ushort
+from localazure.service_bus.faults import Oversight
+from localazure.service_bus.namespace import Namespace
 from localazure.service_bus.performatives import (
     AMQP_FRAME,
+    INTERNAL_ERROR,
     MAX_FRAME,
     SASL_FRAME,
     SASL_INIT,
@@ -32,9 +36,6 @@ from localazure.service_bus.performatives import (
 )
 from localazure.service_bus.session import Session
 
-if TYPE_CHECKING:
-    from localazure.service_bus.broker import Broker
-
 _log = logging.getLogger(__name__)
 _MIN_MAX_FRAME = 512  # AMQP 1.0 part 2, 4.1
 _MECHANISMS = [Encoded(encode(Symbol(name))) for name in ("MSSBCBS", "ANONYMOUS", "PLAIN", "EXTERNAL")]
@@ -42,8 +43,11 @@ _HANDLES = 4095
 
 
 class Connection(asyncio.Protocol):
-    def __init__(self, broker: Broker) -> None:
-        self.broker, self.max_frame = broker, _MIN_MAX_FRAME
+    """`namespace` and `oversight` are the broker's; in `alive` the connection is for as long as its socket is open."""
+
+    def __init__(self, namespace: Namespace, oversight: Oversight, alive: set[Connection]) -> None:
+        self.max_frame = _MIN_MAX_FRAME
+        self._namespace, self._oversight, self._alive = namespace, oversight, alive
         self._reader, self._out = FrameReader(), list[bytes]()
         self._sessions: dict[int, Session] = {}
         self._heartbeat: asyncio.TimerHandle | None = None
@@ -51,11 +55,11 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self.broker.connections.add(self)
+        self._alive.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self.broker.connections.discard(self)
+        self._alive.discard(self)
         if self._heartbeat is not None:
             self._heartbeat.cancel()
         for session in self._sessions.values():
@@ -100,7 +104,7 @@ class Connection(asyncio.Protocol):
                     self._handle(part)
         except Exception as broken:  # whatever a peer's bytes lead to ends this connection, never the broker
             _log.exception("connection ended")
-            self._close(error("amqp:internal-error", repr(broken)))
+            self._close(error(INTERNAL_ERROR, repr(broken)))
 
     def _greet(self, raw: bytes) -> None:
         self._write(raw)
@@ -120,7 +124,7 @@ class Connection(asyncio.Protocol):
         elif received.code == Code.END:
             self._end(received.channel)
         elif session := self._sessions.get(received.channel):
-            session.handle(received.code, received.fields, received.payload)
+            dispatch(session, received)
 
     def _open(self, opened: Open) -> None:
         self.max_frame = max(_MIN_MAX_FRAME, min(opened.max_frame_size or MAX_FRAME, MAX_FRAME))
@@ -133,7 +137,7 @@ class Connection(asyncio.Protocol):
         self._heartbeat = asyncio.get_running_loop().call_later(seconds, self._beat, seconds)
 
     def _begin(self, channel: int, begin: Begin) -> None:
-        self._sessions[channel] = Session(self, channel, begin)
+        self._sessions[channel] = Session(self, channel, begin, self._namespace, self._oversight)
         self.send(channel, Code.BEGIN, [ushort(channel), uint(0), uint(WINDOW), uint(WINDOW), uint(_HANDLES)])
 
     def _end(self, channel: int) -> None:

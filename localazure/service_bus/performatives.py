@@ -38,6 +38,7 @@ class Code(IntEnum):
 
 SASL_MECHANISMS, SASL_INIT, SASL_OUTCOME = 0x40, 0x41, 0x44
 ACCEPTED, REJECTED, RELEASED, MODIFIED = 0x24, 0x25, 0x26, 0x27
+INTERNAL_ERROR, UNABLE = "amqp:internal-error", "The server was unable to process the request."
 
 
 class Open(NamedTuple):

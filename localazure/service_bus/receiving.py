@@ -1,6 +1,7 @@
-"""What becomes of a message that has arrived whole: an entity takes it in, or it is a request that is answered.
+"""What becomes of a message that arrives: an entity takes it in, or it is a request that is answered.
 
-A sender is answered after the journal has its message; a request is accepted first and answered on the reply link.
+It arrives in as many transfers as it takes. A sender is answered after the journal has its message; a request is accepted
+first and answered on the reply link.
 """
 
 from __future__ import annotations
@@ -13,14 +14,42 @@ from localazure.service_bus.links import Delivery, Producer, Replies
 from localazure.service_bus.management import Answer, Request, manage, take_token
 from localazure.service_bus.message import unbatched
 from localazure.service_bus.namespace import Node
-from localazure.service_bus.performatives import ACCEPTED, MAX_MESSAGE, REJECTED, Code, error
+from localazure.service_bus.performatives import (
+    ACCEPTED,
+    INTERNAL_ERROR,
+    MAX_MESSAGE,
+    REJECTED,
+    UNABLE,
+    Code,
+    Transfer,
+    error,
+)
 from localazure.service_bus.session import Session
 
 SERVER_BUSY = "com.microsoft:server-busy"
 _log = logging.getLogger(__name__)
 
 
-def received(session: Session, link: Producer, delivery: Delivery) -> None:
+def transfer(session: Session, transferred: Transfer, payload: bytes) -> None:
+    """Take a part of a message; its last part makes the message do what it is for."""
+    session.transfer_arrived()
+    link = session.links.get(transferred.handle)
+    if not isinstance(link, Producer):
+        return
+    if link.partial is None:
+        link.partial = Delivery(transferred.delivery_id or 0, transferred.message_format, bool(transferred.settled))
+    if len(link.partial.payload) <= MAX_MESSAGE:
+        link.partial.payload += payload
+    if transferred.more:
+        return
+    delivery, link.partial = link.partial, None
+    link.delivery_count += 1
+    link.credit -= 1
+    _arrived(session, link, delivery)
+    session.renew_credit(link)
+
+
+def _arrived(session: Session, link: Producer, delivery: Delivery) -> None:
     if link.node is None or link.management:
         _acknowledge(session, delivery, described(ACCEPTED, []))
         _respond(session, link, bytes(delivery.payload))

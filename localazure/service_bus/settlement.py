@@ -12,7 +12,17 @@ from typing import Any, NamedTuple
 
 from localazure.service_bus.encoding import Described, Encoded, described, uint
 from localazure.service_bus.management import LOCK_LOST, settlement_method
-from localazure.service_bus.performatives import ACCEPTED, MODIFIED, REJECTED, RELEASED, Code, Disposition, error
+from localazure.service_bus.performatives import (
+    ACCEPTED,
+    INTERNAL_ERROR,
+    MODIFIED,
+    REJECTED,
+    RELEASED,
+    UNABLE,
+    Code,
+    Disposition,
+    error,
+)
 from localazure.service_bus.queue import Outcome, Queue
 from localazure.service_bus.session import Session
 

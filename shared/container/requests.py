@@ -104,6 +104,7 @@ class Requests(Outside):
         return Deployments(
             self.index,
             self.journal,
+            self.catalog,
             self.configurations,
             now,
             self.gate,
@@ -133,7 +134,7 @@ class Requests(Outside):
 
     @cached_property
     def decommissioning(self) -> Decommissioning:
-        return Decommissioning(self.index, self.journal, now)
+        return Decommissioning(self.index, self.journal, self.catalog, now)
 
     # What people do to what is under way.
 

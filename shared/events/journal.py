@@ -33,6 +33,7 @@ class Outcome(StrEnum):
     DENIED = "Denied"
     FAILED = "Failed"
     REPLAYED = "Replayed"
+    REHEARSED = "Rehearsed"  # a dry run: nothing was done
 
 
 @dataclass(frozen=True)

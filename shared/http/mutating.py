@@ -23,13 +23,17 @@ from shared.kernel.clock import Draw
 from shared.kernel.errors import (
     ConcurrentChange,
     IdempotencyKeyReused,
+    InsufficientScope,
+    MalformedRequest,
     NotFound,
     PolicyDenied,
     RuntimeCloudError,
     TenantSuspended,
+    ValidationFailed,
 )
 from shared.kernel.record import Record
 from shared.operations.intent import Answer, Intent, Remembered
+from shared.operations.rehearsal import Rehearsal, Rehearsed
 from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.store import keys
 from shared.store.port import Conflict, Row
@@ -101,11 +105,53 @@ class Attempt:
             return await self._replayed(remembered, request_hash)
         await matched()
         intent = Intent(self.caller, self.own, self.key, request, request_hash, self._permit(request))
-        mutation = Mutation(self.caller, self.match.ids(), intent, admitted)
-        answer: Answer = await (self.match.route.handler(mutation, body) if body else self.match.route.handler(mutation))
+        return await self._handled(intent, admitted, body)
+
+    async def rehearse(self, document: Mapping[str, Any], validated: Callable[[], Record | None]) -> Rehearsal:
+        """Run up to the commit, noting every obstacle. Nothing is written but the log row that says so.
+
+        Raises `NotFound` and `InsufficientScope`: who asks for what stays an error.
+        """
+        rehearsal = Rehearsal()
+        ident = self._environment(document)
+        if ident is None and self.match.route.path != CREATES:
+            validated()  # names the field that is missing
+            raise NotFound("environment", "")
+        self.own = self.parts.draw()
+        admitted, _ = await self._admitted(ident, rehearsal)
+        try:
+            body = validated()
+        except (MalformedRequest, ValidationFailed) as wrong:
+            rehearsal.obstacles.append(wrong)
+        else:
+            await self._played(rehearsal, admitted, body)
+        await self._log_rehearsal(rehearsal)
+        return rehearsal
+
+    async def _played(self, rehearsal: Rehearsal, admitted: Admitted | None, body: Record | None) -> None:
+        request = body.document() if body else {}
+        intent = Intent(self.caller, self.own, None, request, sha256(request), self._permit(request), rehearsal)
+        try:
+            await self._handled(intent, admitted, body)
+        except Rehearsed:
+            return
+        except (NotFound, InsufficientScope):
+            raise
+        except RuntimeCloudError as obstacle:
+            rehearsal.obstacles.append(obstacle)
+
+    async def _handled(self, intent: Intent, admitted: Admitted | None, body: Record | None) -> Answer:
+        mutation, handler = Mutation(self.caller, self.match.ids(), intent, admitted), self.match.route.handler
+        answer: Answer = await (handler(mutation, body) if body else handler(mutation))
         return answer
 
-    async def _admitted(self, ident: str | None) -> tuple[Admitted | None, Row | None]:
+    async def _log_rehearsal(self, rehearsal: Rehearsal) -> None:
+        codes = [problem_of(obstacle).code for obstacle in rehearsal.obstacles]
+        tx = self._transaction(Outcome.REHEARSED, codes[0] if codes else None, None, None)
+        tx.summary = telling.rehearsed(self.match.route.action, tx.resource, codes)
+        await self.parts.journal.commit(tx)
+
+    async def _admitted(self, ident: str | None, rehearsal: Rehearsal | None = None) -> tuple[Admitted | None, Row | None]:
         """The environment, and the answer that stands under the caller's key: one round trip for both."""
         others = [self.key] if self.key else []
         if ident is None:
@@ -118,7 +164,10 @@ class Attempt:
             raise NotFound("environment", ident)
         self.place = admitted.place
         if admitted.binding.status is BindingStatus.SUSPENDED:
-            raise TenantSuspended  # a Pending one is an environment that is not ready, which the use case says
+            # A Pending one is an environment that is not ready, which the use case says.
+            if rehearsal is None:
+                raise TenantSuspended
+            rehearsal.obstacles.append(TenantSuspended())
         return admitted, admitted.rows.get(self.key) if self.key else None
 
     def _environment(self, document: Mapping[str, Any]) -> str | None:
@@ -190,10 +239,15 @@ class Attempt:
     async def _log(
         self, outcome: Outcome, code: str | None, error: BaseException | None, decision_id: str | None = None
     ) -> None:
+        await self.parts.journal.commit(self._transaction(outcome, code, error, decision_id))
+
+    def _transaction(
+        self, outcome: Outcome, code: str | None, error: BaseException | None, decision_id: str | None
+    ) -> Transaction:
         caller, action, place = self.caller, self.match.route.action, self.place or Place(self.caller.tenant_id, None)
         meant = [*self.match.params.values()][-1:] or [place.environment_id or self.match.route.path]
         resource = meant[0][:128]
-        tx = Transaction(
+        return Transaction(
             place,
             Cause(caller.subject, caller.client_id, caller.trace_id, decision_id=decision_id),
             telling.kind_of(action, outcome),
@@ -202,4 +256,3 @@ class Attempt:
             outcome=outcome,
             code=code,
         )
-        await self.parts.journal.commit(tx)

@@ -26,7 +26,7 @@ from shared.http.call import Found, Listing, Plain, Reading
 from shared.http.cursor import Cursors
 from shared.http.message import Request, Response
 from shared.http.mutating import Attempt, Mutating
-from shared.http.problem import problem
+from shared.http.problem import problem, problem_of
 from shared.http.routes import PREFIX, Match, Route, RouteTable
 from shared.http.validation import validate
 from shared.kernel.errors import RuntimeCloudError, TenantMismatch
@@ -34,9 +34,11 @@ from shared.kernel.record import Record
 from shared.kernel.trace import trace_id_of
 from shared.operations.hub import Hub
 from shared.operations.intent import Answer
+from shared.operations.rehearsal import Rehearsal
 
 log = logging.getLogger(__name__)
 
+DRY_RUN = "dryRun"
 OPERATION_RETRY_AFTER = 2.0  # seconds: what a client may wait between two looks at an operation
 
 
@@ -99,6 +101,10 @@ class Pipeline:
         try:
             model = _body_type(route.handler)
             document = self._permitted(request, attempt, model)
+            if _is_dry_run(request):
+                return _rehearsed(
+                    await attempt.rehearse(document, lambda: self._validated(request, route, model, document))
+                )
             answer = await attempt.run(
                 request,
                 document,
@@ -139,7 +145,7 @@ class Pipeline:
     def _validated(
         self, request: Request, route: Route, model: type[Record] | None, document: Mapping[str, Any]
     ) -> Record | None:
-        query.read(request.query, route.query)
+        query.read(request.query, {**route.query, DRY_RUN: query.flag})
         return validate(model, document) if model else None
 
     async def _told(self, hub: Hub, answer: Answer) -> None:
@@ -191,6 +197,25 @@ class Pipeline:
         if found.retry_after is not None:
             fields[headers.RETRY_AFTER] = headers.seconds(found.retry_after)
         return Response(200, fields | {headers.CONTENT_TYPE: headers.JSON}, body)
+
+
+def _is_dry_run(request: Request) -> bool:
+    return (DRY_RUN, "true") in request.query
+
+
+def _rehearsed(rehearsal: Rehearsal) -> Response:
+    document = {
+        "allowed": not rehearsal.obstacles,
+        "obstacles": [_obstacle(error) for error in rehearsal.obstacles],
+        "effects": [effect.document() for effect in rehearsal.effects],
+    }
+    return Response(200, headers.standard() | {headers.CONTENT_TYPE: headers.JSON}, _json(document))
+
+
+def _obstacle(error: RuntimeCloudError) -> dict[str, Any]:
+    """The code that the run would answer, what to do about it, and the fields it is about."""
+    found = problem_of(error)
+    return {"code": found.code, "message": found.detail(error), **found.members(error)}
 
 
 def _link(request: Request, match: Match, cursor: str) -> str:

@@ -6,7 +6,7 @@ could be a secret in the wrong place, and never of an exception's text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shared.access.governance import ReceiptRefused
@@ -76,3 +76,9 @@ def _listed(names: Any) -> str:
     found = [shown(str(name)) for name in names if name]
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return ", ".join(found[:NAMED]) + more
+
+
+def rehearsed(action: str, resource: str, codes: Sequence[str]) -> str:
+    """The sentence of a dry run."""
+    tried = _tried(action) if resource.startswith("/") else f"{_tried(action)} on {shown(resource)}"
+    return f"{tried} was tried as a dry run: " + (", ".join(codes[:NAMED]) if codes else "nothing stands in its way")

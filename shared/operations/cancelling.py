@@ -30,7 +30,8 @@ class Cancelling:
         """Raises `NotFound`, `InsufficientScope`, `NotCancellable`. Cancelling twice is cancelling once."""
         row, operation = await stored(self.journal, intent.caller, place, operation_id)
         if operation.status not in OPEN or operation.kind in NOT_CANCELLABLE:
-            raise NotCancellable(operation.status if operation.status not in OPEN else operation.kind)
+            intent.meet(NotCancellable(operation.status if operation.status not in OPEN else operation.kind))
+        intent.will("take back", operation.resource_path.removeprefix("/"), f"{operation.kind}, then Canceled")
         tx = intent.transaction(place, "operation.cancel-requested", operation_id, f"{operation.kind} is to be taken back")
         if operation.cancel is None:
             now = self.clock()

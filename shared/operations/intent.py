@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.access.caller import Caller
 from shared.access.governance import Permit
 from shared.events.journal import Cause, Place, Transaction
 from shared.kernel.canonical import canonical
+from shared.kernel.errors import InsufficientScope, NotFound, RuntimeCloudError
 from shared.kernel.ids import EnvironmentId, operation_id
 from shared.kernel.record import Record
 from shared.operations.model import Operation, OperationKind
+from shared.operations.rehearsal import Effect, Rehearsal, Rehearsed
+
+T = TypeVar("T")
 
 
 class Remembered(Record):
@@ -55,14 +59,57 @@ class Intent:
     key: str | None  # row key of the remembered answer; None without an Idempotency-Key
     request: Mapping[str, Any]  # normalised: what was validated, not what was typed
     request_hash: str
-    permit: Callable[
-        [EnvironmentId | None, str], Awaitable[Permit]
-    ]  # (environment, stage); asked once however often called
+    decide: Callable[[EnvironmentId | None, str], Awaitable[Permit]]  # (environment, stage); once however often called
+    rehearsal: Rehearsal | None = None  # where a dry run notes what it finds
+
+    def check(self, judge: Callable[[], object]) -> None:
+        """Make a check that raises: at once in a run, noted in a rehearsal, which goes on to the next."""
+        try:
+            judge()
+        except RuntimeCloudError as obstacle:
+            self.meet(obstacle)
+
+    async def ask(self, question: Awaitable[T]) -> T | None:
+        """`check` for what has to be looked up; None where a rehearsal notes that it failed."""
+        try:
+            return await question
+        except RuntimeCloudError as obstacle:
+            self.meet(obstacle)
+            return None
+
+    def meet(self, obstacle: RuntimeCloudError) -> None:
+        """Raise an obstacle, or note it in a rehearsal. Who is it, and who may what, stays an error in both."""
+        if self.rehearsal is None or isinstance(obstacle, NotFound | InsufficientScope):
+            raise obstacle
+        self.rehearsal.obstacles.append(obstacle)
+
+    async def need(self, question: Awaitable[T]) -> T:
+        """`ask` for what the rest cannot do without."""
+        found = await self.ask(question)
+        if found is None:
+            raise Rehearsed
+        return found
+
+    def will(self, action: str, resource: str, detail: str = "") -> None:
+        """Say what the run is about to do."""
+        if self.rehearsal is not None:
+            self.rehearsal.effects.append(Effect(action=action, resource=resource, detail=detail))
+
+    async def permit(self, environment_id: EnvironmentId | None, stage: str) -> Permit:
+        """The policy point's word, asked once; the last thing before the commit. Raises `PolicyDenied`, `Transient`."""
+        permit = await self.ask(self.decide(environment_id, stage))
+        self._commits()
+        return permit or Permit(needed=True)
+
+    def _commits(self) -> None:
+        if self.rehearsal is not None:
+            raise Rehearsed
 
     def transaction(
         self, place: Place, kind: str, resource: str, summary: str, permit: Permit | None = None
     ) -> Transaction:
         """A change that this call makes; `permit` is the policy point's word for governed ones."""
+        self._commits()
         decided = permit.receipt.decision_id if permit and permit.receipt else None
         cause = Cause(self.caller.subject, self.caller.client_id, self.caller.trace_id, decision_id=decided)
         return Transaction(place, cause, kind, resource, summary)
@@ -80,6 +127,7 @@ class Intent:
         permit: Permit,
     ) -> Operation:
         """The operation this call begins; `location` is the resource's path under /v1/runtime."""
+        self._commits()
         if place.environment_id is None or place.project_id is None:
             raise ValueError("an operation belongs to an environment")
         return Operation(

@@ -285,10 +285,10 @@ class Platform:
         self.process.wait(ENDS_WITHIN)
 
 
-def start(data: Path, *flags: str, environ: Mapping[str, str] | None = None) -> Platform:
+def start(data: Path, *flags: str, environ: Mapping[str, str] | None = None, module: str = "localazure") -> Platform:
     """A platform that serves, on the ports of `data` where it has some. Raises `AssertionError` with its log otherwise."""
     data.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "localazure", "up", "--port", "0", "--quick", "--data", str(data), *flags]
+    command = [sys.executable, "-m", module, "up", "--port", "0", "--quick", "--data", str(data), *flags]
     with (data / "up.stdout").open("wb") as stdout, (data / "up.stderr").open("ab") as stderr:
         process = subprocess.Popen(
             command,
@@ -319,9 +319,11 @@ def _ready(process: subprocess.Popen[bytes], data: Path) -> Json:
 
 
 @contextlib.contextmanager
-def started(data: Path, *flags: str, environ: Mapping[str, str] | None = None) -> Iterator[Platform]:
+def started(
+    data: Path, *flags: str, environ: Mapping[str, str] | None = None, module: str = "localazure"
+) -> Iterator[Platform]:
     """A platform for the block; ended by SIGINT, which must end it with 0 in time."""
-    platform = start(data, *flags, environ=environ)
+    platform = start(data, *flags, environ=environ, module=module)
     try:
         yield platform
         code = platform.stop()

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.driving import Json, Platform, Tenant, image, until
 from tests.e2e.observer import Observer
 from tests.resilience.evidence import QUICK_GATE, at_phase, created_once, ended, gapless, operation_of, patiently, types
-from tests.resilience.processes import kill, until_back
+from tests.resilience.processes import children, kill, until_back
 from tests.resilience.releases import at, over, two_services
 
 RESOURCES = 7  # of an environment: what the engine makes through ARM
@@ -101,6 +101,14 @@ def test_a_deployment_ends_once(phase: str, hurt: Platform, resident: Tenant, ho
     ident = resident.deploy(home, two_services(), gate=QUICK_GATE).json()["deploymentId"]
     at_phase(resident, f"/deployments/{ident}", lambda one: one["phase"] == phase)
     kill(hurt, "host")
+    completed_once(hurt, resident, observer, ident)
+
+
+def test_a_host_that_dies_again_and_again_gets_there(hurt: Platform, resident: Tenant, home: str, observer: Observer):
+    ident = resident.deploy(home, two_services(), gate=QUICK_GATE).json()["deploymentId"]
+    for _ in range(3):
+        killed = kill(hurt, "host")
+        until(lambda: children(hurt).get("host", killed), lambda pid, killed=killed: pid != killed, SOON)
     completed_once(hurt, resident, observer, ident)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from tests.e2e.driving import ROOT, Json, Platform, Tenant, component, start, until
-from tests.resilience.evidence import QUICK_GATE, gapless, observing
+from tests.resilience.evidence import QUICK_GATE, ended, gapless, observing
 from tests.resilience.processes import WORDS, children, environment_of, seconds_until_gone, tree
 from tests.resilience.releases import two_services
 
@@ -153,7 +153,8 @@ def test_stopped_and_started_again_it_answers_the_same(tmp_path: Path):
     data, times = tmp_path / "data", dict[str, float]()
     with up(data, times) as first:
         with observing(first) as observer:
-            tenant = first.fresh_tenant()
+            tenant, busy = first.fresh_tenant(), first.fresh_tenant()
+            interrupted = busy.provision().json()["environmentId"]
             environment_id, paths, wanted = settled_environment(tenant)
             names = {one["moduleId"] for one in wanted}
             healthy(tenant, environment_id, names)
@@ -163,6 +164,7 @@ def test_stopped_and_started_again_it_answers_the_same(tmp_path: Path):
             addresses = urls(first, environment_id)
             gapless(observer, environment_id, "ScalingPolicyApplied")
         earlier = observer.of(environment_id)
+        deployment = busy.deploy(busy.provisioned(interrupted), two_services(), gate=QUICK_GATE).json()["deploymentId"]
         times["SIGINT"] = ended_by(first, signal.SIGINT)
 
     with up(data, times) as second:
@@ -175,6 +177,7 @@ def test_stopped_and_started_again_it_answers_the_same(tmp_path: Path):
             assert scanned_since(again, environment_id, drift["lastScan"]["completedAt"])["findings"] == []
             assert answers_of(again, environment_id, paths) == before
             assert observer.of(environment_id) == []
+            assert ended(second.tenant(busy.tenant_id), deployment)["status"] == "Completed"
             later = again.release(environment_id, [component(wanted[0]["moduleId"], "1.0.1")], gate=QUICK_GATE)
             assert later["status"] == "Completed"
             observer.wait(environment_id, "RuntimeDeploymentCompleted")

@@ -36,13 +36,14 @@ class Publishing:
 
     async def publish(self, intent: Intent, admitted: Admitted, request: PublishRequest) -> Answer:
         """Raises `ValidationFailed` naming each key whose value looks like a secret or whose reference is unknown."""
-        admitted.require_provisioned()
-        await self._require_clean(admitted, request)
+        intent.check(admitted.require_provisioned)
+        await intent.ask(self._require_clean(admitted, request))
         place = admitted.place
         key = f"cfgv-{request.module_id or ''}"
         counter = await self.journal.store.get(place.partition, key)
         version = (Versions.read(counter.document).last if counter else 0) + 1
         configuration = self._configuration(intent, admitted, request, version)
+        intent.will("create", f"configurations/{request.module_id or '*'}", f"version {version}: {_counted(request)}")
         tx = intent.transaction(
             place,
             "configuration.published",

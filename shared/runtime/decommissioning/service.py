@@ -16,6 +16,7 @@ from shared.kernel.record import Record
 from shared.operations import slot
 from shared.operations.intent import Answer, Intent
 from shared.operations.model import Operation, OperationKind
+from shared.runtime.catalog.rows import Catalog
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.model import EnvironmentStatus
@@ -23,6 +24,16 @@ from shared.runtime.environments.transitions import TRANSITIONS, Transition
 from shared.store import keys
 
 WITHIN = timedelta(minutes=60)
+# An environment's outputs that name resources of its own, and those that hold data.
+RESOURCES = {
+    "clusterServer": "cluster",
+    "identityId": "identity",
+    "managedEnvironmentId": "container-apps-environment",
+    "resourceGroup": "resource-group",
+    "vaultUri": "vault",
+    "workspaceId": "logs",
+}
+DATA = frozenset({"resourceGroup", "vaultUri", "workspaceId"})
 
 
 class DecommissionRequest(Record):
@@ -41,13 +52,16 @@ class DecommissionRequest(Record):
 class Decommissioning:
     index: Index
     journal: Journal
+    catalog: Catalog
     clock: Clock
 
     async def decommission(self, intent: Intent, admitted: Admitted, request: DecommissionRequest) -> Answer:
         """Raises `ValidationFailed`, `OperationInFlight`, `EnvironmentNotReady`, `PolicyDenied`."""
-        if request.confirm != admitted.environment.name:
-            raise ValidationFailed({"confirm": ["must equal the environment's name"]})
-        require_standing(admitted)
+        intent.check(lambda: _require_confirmed(admitted, request))
+        intent.check(admitted.slot.require_free)
+        intent.check(lambda: _require_standing(admitted))
+        if intent.rehearsal is not None:
+            await self._tell(intent, admitted, request)
         permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
         operation = self._operation(intent, admitted, permit)
         answer = Answer(202, _shown(admitted, intent), operation.resource_path, operation)
@@ -55,10 +69,22 @@ class Decommissioning:
 
     async def again(self, intent: Intent, admitted: Admitted, failed: Operation, permit: Permit) -> Answer:
         """Take up one that ended without success: what is gone counts as gone, so it goes on from the failed step."""
-        require_standing(admitted)
+        intent.check(admitted.slot.require_free)
+        intent.check(lambda: _require_standing(admitted))
+        intent.will("start", f"environments/{admitted.environment.name}", "decommissioning goes on where it failed")
         operation = self._operation(intent, admitted, permit).again(failed)
         answer = Answer(202, operation.shown(), operation.resource_path, operation)
         return await self._begin(intent, admitted, operation, permit, answer)
+
+    async def _tell(self, intent: Intent, admitted: Admitted, request: DecommissionRequest) -> None:
+        """What will be destroyed, and what retained: the workloads, then what the engine put out."""
+        snapshot = await self.catalog.snapshot(admitted.place, admitted.environment.stable_deployment_id)
+        for service_id, placed in sorted(snapshot.services.items() if snapshot else ()):
+            intent.will("remove", f"services/{service_id}", f"{placed.workload.image} on {placed.target}")
+        for name in sorted(RESOURCES.keys() & admitted.environment.outputs.keys()):
+            kept = request.retain_data and name in DATA
+            intent.will("retain" if kept else "remove", RESOURCES[name], admitted.environment.outputs[name])
+        intent.will("remove", f"environments/{admitted.environment.name}", "its name is free again")
 
     async def _begin(
         self, intent: Intent, admitted: Admitted, operation: Operation, permit: Permit, answer: Answer
@@ -97,9 +123,13 @@ class Decommissioning:
         )
 
 
-def require_standing(admitted: Admitted) -> None:
-    """Raises `OperationInFlight`, or `EnvironmentNotReady` for what is not there to be taken down."""
-    admitted.slot.require_free()
+def _require_confirmed(admitted: Admitted, request: DecommissionRequest) -> None:
+    if request.confirm != admitted.environment.name:
+        raise ValidationFailed({"confirm": ["must equal the environment's name"]})
+
+
+def _require_standing(admitted: Admitted) -> None:
+    """Raises `EnvironmentNotReady` for what is not there to be taken down."""
     environment = admitted.environment
     if not TRANSITIONS.allows(Transition.DECOMMISSION, environment.status, EnvironmentStatus.DECOMMISSIONING):
         raise EnvironmentNotReady(environment.environment_id, environment.status)

@@ -19,8 +19,11 @@ from shared.kernel.record import Record
 from shared.operations import slot
 from shared.operations.intent import Answer, Intent
 from shared.operations.model import LONGEST_TOLD, Operation, OperationKind
+from shared.runtime.catalog.model import Snapshot
+from shared.runtime.catalog.rows import Catalog
 from shared.runtime.configurations.reading import Configurations
 from shared.runtime.deployments import waves
+from shared.runtime.deployments.effects import release_effects, rollback_effects
 from shared.runtime.deployments.model import (
     Deployment,
     DeployRequest,
@@ -56,6 +59,7 @@ class RollbackRequest(Record):
 class Deployments:
     index: Index
     journal: Journal
+    catalog: Catalog
     configurations: Configurations
     clock: Clock
     gate: GatePolicy  # the platform's defaults
@@ -67,11 +71,13 @@ class Deployments:
 
         Raises `EnvironmentNotReady`, `OperationInFlight`, `TargetNotEnabled`, `ValidationFailed`, `PolicyDenied`.
         """
-        admitted.require_provisioned()
-        admitted.slot.require_free()
-        self._require_deployable(admitted, request)
-        await self._require_known(admitted, request)
+        intent.check(admitted.require_provisioned)
+        intent.check(admitted.slot.require_free)
+        self._require_deployable(intent, admitted, request)
+        await intent.ask(self._require_known(admitted, request))
         deployment = self._requested(intent, admitted, request)
+        if intent.rehearsal is not None:
+            await self._tell(intent, admitted, deployment)
         permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
         return await self._begin(intent, admitted, deployment, OperationKind.DEPLOY, permit)
 
@@ -80,13 +86,15 @@ class Deployments:
 
         Raises what the first try raised, as the environment stands now.
         """
-        admitted.require_provisioned()
-        admitted.slot.require_free()
+        intent.check(admitted.require_provisioned)
+        intent.check(admitted.slot.require_free)
         if failed.kind is OperationKind.DEPLOY:
             request = DeployRequest.read(failed.request)
-            self._require_deployable(admitted, request)
-            await self._require_known(admitted, request)
+            self._require_deployable(intent, admitted, request)
+            await intent.ask(self._require_known(admitted, request))
             deployment = self._requested(intent, admitted, request)
+            if intent.rehearsal is not None:
+                await self._tell(intent, admitted, deployment)
         else:
             undone = await self._stored(admitted, failed.resource_id)
             deployment = await self._restoring(
@@ -99,8 +107,8 @@ class Deployments:
 
         Raises `NotFound`, `NoStableSnapshot`, `EnvironmentNotReady`, `OperationInFlight`, `PolicyDenied`.
         """
-        admitted.require_provisioned()
-        admitted.slot.require_free()
+        intent.check(admitted.require_provisioned)
+        intent.check(admitted.slot.require_free)
         deployment = await self._restoring(intent, admitted, deployment_id, request)
         permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
         return await self._begin(intent, admitted, deployment, OperationKind.ROLLBACK, permit)
@@ -108,13 +116,12 @@ class Deployments:
     async def _restoring(
         self, intent: Intent, admitted: Admitted, deployment_id: str, request: RollbackRequest
     ) -> Deployment:
-        undone = await self._stored(admitted, deployment_id)
+        undone = await intent.need(self._stored(admitted, deployment_id))
         to = request.to_deployment_id or undone.previous_deployment_id
-        if to is None:
-            raise NoStableSnapshot
-        if await self.journal.store.get(admitted.place.partition, keys.snapshot(to)) is None:
-            raise ValidationFailed({"toDeploymentId": ["names no deployment of this environment that was promoted"]})
-        restored = await self._stored(admitted, to)
+        before, after = await intent.need(self._snapshots(admitted, to))
+        restored = await intent.need(self._stored(admitted, after.deployment_id))
+        for effect in rollback_effects(before.services if before else {}, after.services, undone.gate):
+            intent.will(*effect)
         return self._new(
             intent,
             admitted,
@@ -123,7 +130,23 @@ class Deployments:
             configuration_id=restored.configuration_id,
             strategy=undone.strategy,
             gate=undone.gate,
-        ).model_copy(update={"rollback_of": deployment_id, "rollback_to": to, "reason": request.reason})
+        ).model_copy(update={"rollback_of": deployment_id, "rollback_to": after.deployment_id, "reason": request.reason})
+
+    async def _snapshots(self, admitted: Admitted, to: str | None) -> tuple[Snapshot | None, Snapshot]:
+        """What is stable now, and what is to be stable again. Raises `NoStableSnapshot`, `ValidationFailed`."""
+        if to is None:
+            raise NoStableSnapshot
+        after = await self.catalog.snapshot(admitted.place, to)
+        if after is None:
+            raise ValidationFailed({"toDeploymentId": ["names no deployment of this environment that was promoted"]})
+        return await self.catalog.snapshot(admitted.place, admitted.environment.stable_deployment_id), after
+
+    async def _tell(self, intent: Intent, admitted: Admitted, deployment: Deployment) -> None:
+        stable = await self.catalog.snapshot(admitted.place, admitted.environment.stable_deployment_id)
+        for effect in release_effects(stable.services if stable else {}, deployment):
+            intent.will(*effect)
+        if admitted.environment.hold is not None:
+            intent.will("lift", "hold", admitted.environment.hold.reason)
 
     async def _begin(
         self,
@@ -196,14 +219,21 @@ class Deployments:
             trace_id=intent.caller.trace_id,
         )
 
-    def _require_deployable(self, admitted: Admitted, request: DeployRequest) -> None:
-        errors: dict[str, list[str]] = {}
+    def _require_deployable(self, intent: Intent, admitted: Admitted, request: DeployRequest) -> None:
+        """Every target, then everything else about the components together."""
+        enabled = self.targets.intersection(admitted.environment.compute_targets)
         for index, component in enumerate(request.components):
-            path = f"components[{index}]"
-            if component.target not in admitted.environment.compute_targets or component.target not in self.targets:
-                raise TargetNotEnabled(component.target, f"{path}.target")
-            if registry_of(component.image) not in self.registries:
-                errors[f"{path}.image"] = ["the registry is not in the platform's allow-list"]
+            if component.target not in enabled:
+                refused = TargetNotEnabled(component.target, f"components[{index}].target")
+                intent.meet(refused)
+        intent.check(lambda: self._require_sound(request))
+
+    def _require_sound(self, request: DeployRequest) -> None:
+        errors = {
+            f"components[{index}].image": ["the registry is not in the platform's allow-list"]
+            for index, component in enumerate(request.components)
+            if registry_of(component.image) not in self.registries
+        }
         errors |= waves.faults(request.components, ordered=request.strategy is Strategy.ROLLING_HEALTH_GATED)
         if errors:
             raise ValidationFailed(errors)

@@ -158,6 +158,15 @@ class Index:
         key = keys.listed(LISTED, environment.created_at, environment.environment_id)
         return Put(key, ListedEnvironment(environment=environment, summary=summary).document())
 
+    async def require_free(self, environment: Environment) -> None:
+        """Raises `NameTaken` when another environment of the tenant has the name."""
+        row = await self.store.get(keys.tenant_partition(environment.tenant_id), keys.name(environment.name))
+        holder = Named.read(row.document) if row else None
+        if holder is None or holder.environment_id == environment.environment_id:
+            return
+        if not await self._free(environment.tenant_id, holder):
+            raise NameTaken(environment.name)
+
     async def _claim(self, partition: str, environment: Environment) -> list[Change]:
         """The change that claims the name, or claims it again when the first claim is old; else none."""
         key = keys.name(environment.name)

@@ -37,6 +37,12 @@ class Environments:
         Raises `NameTaken`, `PolicyDenied`, `Transient`.
         """
         environment = await self._intended(intent, request)
+        await intent.ask(self.index.require_free(environment))
+        intent.will(
+            "create", f"environments/{request.name}", f"{request.stage}, {request.region}, {request.isolation_model}"
+        )
+        for target in request.compute_targets:
+            intent.will("create", f"targets/{target}", f"for {request.name}")
         permit = await intent.permit(None, request.stage)
         place = Place(environment.tenant_id, environment.environment_id, environment.project_id)
         location = f"/environments/{environment.environment_id}"
@@ -71,11 +77,12 @@ class Environments:
 
         Raises `OperationInFlight`, `NotRetryable` once the environment has been provisioned.
         """
-        admitted.slot.require_free()
+        intent.check(admitted.slot.require_free)
         environment = admitted.environment
         made = admitted.binding.status is not BindingStatus.PENDING
         if made or not TRANSITIONS.allows(Transition.RETRY, environment.status, EnvironmentStatus.PROVISIONING):
             raise NotRetryable(environment.status)
+        intent.will("start", f"environments/{environment.name}", "provisioning goes on where it failed")
         location = f"/environments/{environment.environment_id}"
         operation = intent.operation(
             OperationKind.PROVISION,

@@ -39,7 +39,8 @@ class Promoting:
         deployment = read(Deployment, place.partition, found)
         row, operation = await stored(self.journal, intent.caller, place, deployment.operation_id)
         if operation.status not in OPEN or not operation.paused:
-            raise NotPaused(deployment.status)
+            intent.meet(NotPaused(deployment.status))
+        intent.will("pass", f"deployments/{deployment_id}", "its gate, in spite of the verdict")
         permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
         answer = await decided(
             self.journal, self.clock, intent, admitted, row, operation, PersonAction.PROMOTE, request.reason, permit

@@ -28,6 +28,8 @@ class Releasing:
     async def release(self, intent: Intent, admitted: Admitted, request: ReasonRequest) -> Answer:
         """Releasing what is not on hold changes nothing and says so. Raises `PolicyDenied`."""
         environment = admitted.environment
+        if environment.hold is not None:
+            intent.will("lift", "hold", environment.hold.reason)
         permit = await intent.permit(environment.environment_id, environment.stage)
         why = f": {request.reason}" if request.reason else ""
         summary = f"{environment.name} is released{why}" if environment.hold else f"{environment.name} was not on hold"

@@ -38,6 +38,7 @@ class Retrying:
         """Raises `NotFound`, `InsufficientScope`, `NotRetryable`, `ReceiptRefused`, and what the kind itself raises."""
         row, operation = await stored(self.journal, intent.caller, admitted.place, operation_id)
         if operation.status in OPEN and operation.paused:
+            intent.will("judge", operation.resource_path.removeprefix("/"), "its gate again")
             return await decided(self.journal, self.clock, intent, admitted, row, operation, PersonAction.RETRY, reason)
         if operation.status not in ENDED_BADLY:
             raise NotRetryable(operation.status)

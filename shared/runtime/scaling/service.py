@@ -33,16 +33,18 @@ class Scalings:
 
         Raises `ValidationFailed`, `TargetNotEnabled`, `EnvironmentNotReady`, `PolicyDenied`.
         """
-        admitted.require_provisioned()
-        request.require_sound()
-        if request.target not in admitted.environment.compute_targets:
-            raise TargetNotEnabled(request.target, "target")
+        intent.check(admitted.require_provisioned)
+        intent.check(request.require_sound)
+        intent.check(lambda: _require_enabled(admitted, request))
         ident = self._ident(admitted, request)
         row = await self.journal.store.get(admitted.place.partition, ident)
-        permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
         requested = _requested(request)
         standing = ScalingPolicy.read(row.document) if row else None
         same = standing is not None and standing.requested == requested
+        if not same:
+            action = "create" if standing is None else "replace"
+            intent.will(action, f"scaling-policies/{request.service_id}/{request.target}", told(requested))
+        permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
         policy = standing if standing and same else self._policy(intent, admitted, request, ident, standing)
         tx = intent.transaction(
             admitted.place,
@@ -92,6 +94,11 @@ class Scalings:
             updated_at=now,
             trace_id=intent.caller.trace_id,
         )
+
+
+def _require_enabled(admitted: Admitted, request: ScalingRequest) -> None:
+    if request.target not in admitted.environment.compute_targets:
+        raise TargetNotEnabled(request.target, "target")
 
 
 def _requested(request: ScalingRequest) -> Scaling:

@@ -50,11 +50,12 @@ class Binding:
 
     async def bind(self, intent: Intent, admitted: Admitted, request: BindRequest) -> Answer:
         """Raises `ValidationFailed` naming each secret without an enabled version, `PolicyDenied`, `Transient`."""
-        admitted.require_provisioned()
-        if request.vault_uri not in self._allowed(admitted):
-            raise ValidationFailed({"vaultUri": ["is neither the environment's vault nor allowed for it"]})
-        _require_each_once(request.secrets)
-        secrets = await self._seen(request)
+        intent.check(admitted.require_provisioned)
+        intent.check(lambda: self._require_allowed(admitted, request))
+        intent.check(lambda: _require_each_once(request.secrets))
+        secrets = await intent.ask(self._seen(request)) or []
+        for secret in secrets:
+            intent.will("create", f"secret-bindings/{request.service_id}/{secret.name}", f"version {secret.version}")
         permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
         binding = self._binding(intent, admitted, request, secrets)
         tx = intent.transaction(
@@ -73,6 +74,10 @@ class Binding:
         answer = intent.remember(tx, Answer(201, _shown(binding), location))
         await self.journal.commit(tx)
         return answer
+
+    def _require_allowed(self, admitted: Admitted, request: BindRequest) -> None:
+        if request.vault_uri not in self._allowed(admitted):
+            raise ValidationFailed({"vaultUri": ["is neither the environment's vault nor allowed for it"]})
 
     def _allowed(self, admitted: Admitted) -> set[str]:
         """The environment's own vault, and what its binding allows; the platform's list where the binding says nothing."""

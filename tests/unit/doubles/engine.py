@@ -8,6 +8,7 @@ recorded and checking that the procedure asks for the same things in the same or
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +30,9 @@ class Death(Enum):
     BEFORE = auto()  # nothing was done
     UNRECORDED = auto()  # its effects are there, its answer is lost
     RECORDED = auto()
+
+
+Meanwhile = Callable[[], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,17 @@ class Task:
     def asked(self) -> str:
         return json.dumps([self.kind, self.name, self.payload, str(self.fire_at)], sort_keys=True)
 
+    def cancel(self) -> None:
+        """Of a timer: nobody waits for it any more."""
+
+
+@dataclass(frozen=True)
+class FirstOf:
+    tasks: list[Task]
+
+    def of(self, kind: str) -> Task:
+        return next(task for task in self.tasks if task.kind == kind)
+
 
 @dataclass
 class Context:
@@ -79,11 +94,11 @@ class Context:
     def create_timer(self, fire_at: datetime) -> Task:
         return self._task("timer", "", None, fire_at)
 
-    def wait_for_external_event(self, name: str) -> Any:
-        raise NotImplementedError("no procedure that this engine runs waits for events")
+    def wait_for_external_event(self, name: str) -> Task:
+        return self._task("event", name, None)
 
-    def task_any(self, activities: list[Any]) -> Any:
-        raise NotImplementedError("no procedure that this engine runs waits for the first of several")
+    def task_any(self, activities: list[Task]) -> FirstOf:
+        return FirstOf(activities)
 
     def task_all(self, activities: list[Task]) -> list[Task]:
         return activities
@@ -96,8 +111,8 @@ class Context:
 @dataclass
 class Engine:
     """`times`: how often each activity is executed before its (last) answer counts. `dies_at`, `death`: the activity, by
-    its number in this engine's life, at which `Crash` ends it, and where. `after`: called with each activity's name once
-    its answer is recorded."""
+    its number in this engine's life, at which `Crash` ends it, and where. `meanwhile`: what happens, one after the other,
+    each time the procedure waits to be woken or for its timer; then the provisioner's jobs work; then the timer fires."""
 
     world: World
     history: History = field(default_factory=History)
@@ -106,6 +121,7 @@ class Engine:
     death: Death = Death.UNRECORDED
     poll_seconds: float = 60.0
     retry_seconds: float = 60.0
+    meanwhile: list[Meanwhile] = field(default_factory=list)
     activities: list[str] = field(default_factory=list)  # as executed, not as replayed
 
     async def run(self, operation: Operation) -> Any:
@@ -132,8 +148,30 @@ class Engine:
                 return as_json(stop.value)
             if isinstance(wanted, list):
                 answer = [await self._answer(instance_id, context, task) for task in wanted]
+            elif isinstance(wanted, FirstOf):
+                answer = await self._first(instance_id, context, wanted)
             else:
                 answer = await self._answer(instance_id, context, wanted)
+
+    async def _first(self, instance_id: str, context: Context, wanted: FirstOf) -> Task:
+        """The event when something happened meanwhile, else the timer."""
+        steps, event, timer = self.history.steps.setdefault(instance_id, {}), wanted.of("event"), wanted.of("timer")
+        asked = f"{event.asked} or {timer.asked}"
+        if timer.number not in steps:
+            woken = await self._woken()
+            if not woken and timer.fire_at is not None:
+                self.world.clock.advance_to(timer.fire_at)
+            steps[timer.number] = Recorded(asked, woken, self.world.clock())
+        recorded = steps[timer.number]
+        assert recorded.asked == asked, f"not deterministic: {recorded.asked} became {asked}"
+        context.current_utc_datetime = max(context.current_utc_datetime, recorded.at)
+        return event if recorded.answer else timer
+
+    async def _woken(self) -> bool:
+        if self.meanwhile:
+            await self.meanwhile.pop(0)()
+            return True
+        return await self.world.jobs.work()
 
     async def _answer(self, instance_id: str, context: Context, task: Task) -> Any:
         steps = self.history.steps.setdefault(instance_id, {})
@@ -188,10 +226,18 @@ def as_json(value: Any) -> Any:
 
 
 async def died(
-    world: World, operation: Operation, dies_at: int, death: Death = Death.UNRECORDED, history: History | None = None
+    world: World,
+    operation: Operation,
+    dies_at: int,
+    death: Death = Death.UNRECORDED,
+    history: History | None = None,
+    meanwhile: list[Meanwhile] | None = None,
 ) -> History:
-    """Run until the process ends; the history that is left. When it ends by itself before that, so be it."""
-    history = history or History()
+    """Run until the process ends; the history that is left. When it ends by itself before that, so be it.
+
+    Of `meanwhile` is left what did not happen yet.
+    """
+    history, meanwhile = history or History(), [] if meanwhile is None else meanwhile
     with suppress(Crash):
-        await Engine(world, history, dies_at=dies_at, death=death).run(operation)
+        await Engine(world, history, dies_at=dies_at, death=death, meanwhile=meanwhile).run(operation)
     return history

@@ -31,11 +31,13 @@ from shared.runtime.catalog.where import Where
 from shared.runtime.configurations.model import PublishRequest
 from shared.runtime.configurations.reading import Configurations
 from shared.runtime.configurations.service import Publishing
+from shared.runtime.decommissioning import activities as decommissioning
 from shared.runtime.deployments import activities as deploying
 from shared.runtime.deployments.model import Deployment, DeployRequest, Gate, gate_key
 from shared.runtime.deployments.preparing import Preparing
 from shared.runtime.deployments.reading import DeploymentReader
 from shared.runtime.deployments.service import Deployments, RollbackRequest
+from shared.runtime.environments import activities as provisioning
 from shared.runtime.environments.ending import Ending
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted, Isolation
@@ -56,6 +58,7 @@ from shared.store import keys
 from shared.store.memory import MemoryStore
 from shared.store.port import Delete, Put
 from tests.unit.doubles.clock import Draws, FakeClock
+from tests.unit.doubles.jobs import Jobs
 from tests.unit.doubles.prober import FakeProber
 from tests.unit.doubles.targets import FakeTarget
 from tests.unit.doubles.vault import VAULT, FakeVault
@@ -102,14 +105,23 @@ class World:
         self.scalings = Scalings(self.journal, clock, SIGNING_KEY)
         self.enforcing = Enforcing(self.policies, self.catalog, self.index, self.journal, clock, draw)
         self.deployments = Deployments(
-            self.index, self.journal, self.configurations, clock, self.gate, frozenset({REGISTRY}), frozenset(self.targets)
+            self.index,
+            self.journal,
+            self.catalog,
+            self.configurations,
+            clock,
+            self.gate,
+            frozenset({REGISTRY}),
+            frozenset(self.targets),
         )
         self.reader = DeploymentReader(store)
         self.resolver = Resolver(store, self.configurations)
         self.preparing = Preparing(self.catalog, self.resolver, self.policies)
         self.witness = Witness(self.targets, self.prober, clock)
         self.scaling = scaling.Deps(self.runs, self.catalog, self.targets)
-        self.ending = Ending(self.runs, self.index)
+        self.ending, self.jobs = Ending(self.runs, self.index), Jobs(self.runs, clock)
+        self.provisioning = provisioning.Deps(self.runs, self.ending, self.jobs)
+        self.decommissioned = decommissioning.Deps(self.runs, self.ending, self.index, self.catalog, self.targets)
         self.deploying = deploying.Deps(
             runs=self.runs,
             ending=self.ending,
