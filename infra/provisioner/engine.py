@@ -29,6 +29,7 @@ class EnvironmentRecord(Record):
     placement: dict[str, str]
     operation_id: str
     attempt: int
+    retain_data: bool = False  # when it is destroyed: its vault and its logs stay
 
 
 class ResourceManager(Protocol):
@@ -45,7 +46,7 @@ class Engine(Protocol):
         """Make what is missing and return the outputs that targets and probes need. Raises `Transient`, `Refused`."""
 
     async def destroy(self, record: Mapping[str, Any], *, arm: ResourceManager, progress: Progress) -> None:
-        """Unmake all of it; absent resources count as gone."""
+        """Unmake all of it, but what holds data where `retainData` says so; absent resources count as gone."""
 
 
 def load(name: str) -> Engine:

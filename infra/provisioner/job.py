@@ -104,4 +104,5 @@ def _record(environment: Environment, operation: Operation) -> EnvironmentRecord
         placement=environment.placement.document(),
         operation_id=operation.operation_id,
         attempt=operation.attempt,
+        retain_data=bool(operation.request.get("retainData")),
     )

@@ -15,6 +15,7 @@ from localazure.engine.resources import Answers, Environment, Part, parts
 
 __all__ = ["Arm", "Progress", "destroy", "make"]
 
+RETAINED = frozenset({"Workspace", "KeyVault"})  # what holds data
 RUNNING, SUCCEEDED = "Running", "Succeeded"
 _POLL_SECONDS = 0.25
 _PATIENCE_SECONDS = 1200.0  # a cluster takes Azure up to ten minutes
@@ -59,14 +60,17 @@ async def make(record: Mapping[str, Any], *, arm: Arm, progress: Progress) -> di
 
 
 async def destroy(record: Mapping[str, Any], *, arm: Arm, progress: Progress) -> None:
-    """Delete an environment: its group with everything inside, or, in a group it shares, its own resources one by one."""
+    """Delete an environment: its group with everything inside, or, in a group it shares or that keeps its data, its own
+    resources one by one."""
     environment = Environment.of(record)
     group, *inner = parts(environment)
     standing = await arm.get(environment.group_id, group.api_version)
     if standing is None:
         return
     own = (standing.get("tags") or {}).get("cs-environment-id") == environment.id
-    for part in [group] if own else [part for part in reversed(inner) if part.own]:
+    retained = RETAINED if record.get("retainData") else frozenset()
+    whole = own and not retained
+    for part in [group] if whole else [part for part in reversed(inner) if part.own and part.step not in retained]:
         resource_id = part.id(environment, {})
         await progress(part.step, RUNNING, resource_id)
         await _gone(arm, resource_id, part.api_version)

@@ -130,6 +130,7 @@ async def test_the_engine_is_told_what_to_make(engine: Engine, job: Callable[[st
         "placement": {"subscriptionId": "sub-1", "resourceGroup": f"rg-{operation.environment_id}"},
         "operationId": operation.operation_id,
         "attempt": 1,
+        "retainData": False,
     }
 
 
