@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 WITH = exec $(PYTHON) tools/setup.py --
 
-.PHONY: setup run demo test check bench lock
+.PHONY: setup run demo test test-infra e2e-pulumi settle check bench lock
 
 setup:
 	@exec $(PYTHON) tools/setup.py
@@ -17,7 +17,16 @@ demo:
 	@$(WITH) -m tools.demo $(ARGS)
 
 test:
-	@$(WITH) -m pytest $(ARGS)
+	@$(WITH) -m pytest -n 3 --dist loadgroup $(ARGS)
+
+test-infra:
+	@$(WITH) -m tools.infra tests/infra $(ARGS)
+
+e2e-pulumi:
+	@$(WITH) -m tools.infra -rs tests/infra/e2e tests/infra/test_engine_conformance.py $(ARGS)
+
+settle:
+	@$(WITH) -m pytest -m settle tests/settle $(ARGS)
 
 check:
 	@$(WITH) -m tools.check

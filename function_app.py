@@ -17,6 +17,7 @@ from blueprints import (
     drift,
     environments,
     fallback,
+    internal,
     messages,
     operations,
     orchestrations,
@@ -43,6 +44,7 @@ for routes in (
     scaling_policies,
     drift,
     operations,
+    internal,
     probes,
 ):
     routes.register(endpoints, serving.container)

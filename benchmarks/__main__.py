@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …]`: measure, print one table. Names: import, deployment, requests, orchestration."""
+"""`python -m benchmarks [NAME …]`: measure, print one table. Names: import, deployment, grpc, requests, orchestration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cold_import, deployment_cpu, health_requests, orchestration
+from benchmarks import cold_import, deployment_cpu, grpc, health_requests, orchestration
 from benchmarks.platform import Platform, serving
 from benchmarks.ratio import Ratio
 
@@ -18,7 +18,11 @@ def _requests(platform: Platform) -> Iterator[Ratio]:
     return health_requests.measure(platform, platform.service_with_health())
 
 
-ALONE: Mapping[str, Callable[[], Iterator[Ratio]]] = {"import": cold_import.measure, "deployment": deployment_cpu.measure}
+ALONE: Mapping[str, Callable[[], Iterator[Ratio]]] = {
+    "import": cold_import.measure,
+    "deployment": deployment_cpu.measure,
+    "grpc": grpc.measure,
+}
 ON_PLATFORM: Mapping[str, Callable[[Platform], Iterator[Ratio]]] = {
     "requests": _requests,
     "orchestration": orchestration.measure,

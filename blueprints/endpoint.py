@@ -39,12 +39,24 @@ class Endpoints:
         governed: bool = False,
         absolute: bool = False,
         reads: Mapping[str, Read] | None = None,
+        while_suspended: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Declare a route. `scope`: any of them opens it, None is open to all; `reads`: its query parameters."""
+        """Declare a route. `scope`: any of them opens it, None is open to all; `reads`: its query parameters;
+        `while_suspended`: as in `Route`."""
         scopes = (scope,) if isinstance(scope, str) else scope
 
         def declare(handler: Handler) -> Handler:
-            route = Route(method, path, scopes, governed, action, handler, absolute=absolute, query=reads or {})
+            route = Route(
+                method,
+                path,
+                scopes,
+                governed,
+                action,
+                handler,
+                absolute=absolute,
+                query=reads or {},
+                while_suspended=while_suspended,
+            )
             self.table.add(route)
             self.bind(handler.__name__, route.full_path.removeprefix("/"), [method])
             return handler

@@ -42,7 +42,8 @@ class DurableHub:
         return InstanceState.ENDED if word in ENDED else InstanceState.MISSING
 
     async def terminate(self, operation: Operation) -> None:
-        await _asked(self.client.terminate(operation.instance_id, "ended by the settle sweep"))
+        if await self.state(operation) is InstanceState.WORKING:  # the client fails for an instance that is not there
+            await _asked(self.client.terminate(operation.instance_id, "ended by the settle sweep"))
 
 
 async def _asked(call: Awaitable[T]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -40,14 +41,21 @@ async def do(work: Work, client: df.DurableOrchestrationClient, app: Callable[[]
         await _nudged(work, DurableHub(client, app))
         return
     for shard in work.shards:
-        if work.kind is WorkKind.HEALTH:
-            with in_the_background():
-                await check_shard(container.health_sweep, shard, tick)
-        elif work.kind is WorkKind.DRIFT:
-            with in_the_background():
-                await scan_shard(container.drift_sweep, shard, tick)
-        else:
-            await keep_shard(container.upkeep, shard, DurableHub(client, app))
+        try:
+            await _swept(work.kind, shard, tick, container, DurableHub(client, app))
+        except Transient as error:  # the next tick looks anew; delivering this one ten times would only press what is away
+            log.warning("%s of shard %d is left to the next tick: %s is away", work.kind, shard, error.dependency)
+
+
+async def _swept(kind: WorkKind, shard: int, tick: datetime, container: Container, hub: DurableHub) -> None:
+    if kind is WorkKind.HEALTH:
+        with in_the_background():
+            await check_shard(container.health_sweep, shard, tick)
+    elif kind is WorkKind.DRIFT:
+        with in_the_background():
+            await scan_shard(container.drift_sweep, shard, tick)
+    else:
+        await keep_shard(container.upkeep, shard, hub)
 
 
 async def _nudged(work: Work, hub: DurableHub) -> None:

@@ -55,6 +55,7 @@ ACTIVITIES: Mapping[str, tuple[str, type[Run], Body]] = {
     environment.CLAIM: ("provisioning", Run, provisioning.run_claim),
     environment.START_JOB: ("provisioning", Run, provisioning.run_start_job),
     environment.LOOK: ("provisioning", Run, provisioning.run_look),
+    environment.STOP_JOB: ("provisioning", Run, provisioning.run_stop_job),
     environment.COMPLETE: ("provisioning", Run, provisioning.run_complete),
     environment.FAIL: ("provisioning", provisioning.Failing, provisioning.run_fail),
     deployment.CLAIM: ("deploying", Run, deploying.run_claim),

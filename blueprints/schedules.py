@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -11,7 +12,9 @@ import azure.functions as func
 from shared.container import Container
 from shared.events.work import Work, WorkKind
 from shared.kernel.clock import now, text
+from shared.kernel.errors import Transient
 
+log = logging.getLogger(__name__)
 SHARDS_A_MESSAGE = 4
 
 
@@ -21,7 +24,11 @@ async def fan_out(container: Container, kind: WorkKind, interval: float) -> None
     for start in range(0, len(shards), SHARDS_A_MESSAGE):
         work = Work(kind=kind, shards=shards[start : start + SHARDS_A_MESSAGE], tick=tick)
         lifetime = timedelta(seconds=max(interval, 1.0))
-        await container.messaging.send(work, message_id=f"{kind}-{start}-{text(tick)}", lifetime=lifetime)
+        try:
+            await container.messaging.send(work, message_id=f"{kind}-{start}-{text(tick)}", lifetime=lifetime)
+        except Transient as error:  # this tick is lost, the next one is not
+            log.warning("a tick of %s was not sent: %s is away", kind, error.dependency)
+            return
 
 
 def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:

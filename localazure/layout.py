@@ -7,13 +7,14 @@ Ports are drawn once and kept in `ports.json`, so that a restarted child comes b
 from __future__ import annotations
 
 import json
-import os
 import random
 import socket
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from localazure.writing import replace
 
 LOOPBACK = "127.0.0.1"
 OURS = range(14000, 20000)  # the workload runner draws from 20000 on
@@ -34,6 +35,7 @@ PORT_NAMES = (
     "keyVault",
     "arm",
     "kubernetes",
+    "registry",
     "grpc",
 )
 
@@ -133,6 +135,4 @@ def _is_free(port: int) -> bool:
 
 def write_by_rename(path: Path, document: Any) -> None:
     """Readers see the old document or the new one, never half of either."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(document))
-    draft.replace(path)
+    replace(path, json.dumps(document))

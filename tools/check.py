@@ -1,4 +1,4 @@
-"""`make check`: what CI runs. Every step runs, also after one that failed; the tests come last."""
+"""`make check`: what CI runs. Every step runs, also after one that failed; the tests come last, the longest at the end."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ STEPS = {
     "mypy": [*TOOL, "mypy"],
     "import-linter": [str(BIN / "lint-imports")],
     "tests": [os.environ.get("MAKE", "make"), "test"],
+    "tests of infra": [os.environ.get("MAKE", "make"), "test-infra"],
+    "settle": [os.environ.get("MAKE", "make"), "settle"],
 }
 
 

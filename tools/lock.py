@@ -1,7 +1,7 @@
 """`make lock`: compile every requirements file anew, hashed, for all supported Pythons, without a registry's name.
 
 The app, the local Azure and the tests are compiled jointly into tests/requirements.txt, whose pins then bind the smaller
-sets, so that no package has two versions in one repository. What only Azure runs (infra) is compiled by itself.
+sets, the provisioner's among them, so that no package has two versions in one repository.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ def main() -> None:
     compiled(INPUTS, JOINT)
     compiled(["requirements.in"], "requirements.txt", bound_by=JOINT)
     compiled(["requirements.in", "localazure/requirements.in"], "localazure/requirements.txt", bound_by=JOINT)
+    compiled(["requirements.in", "infra/requirements.in"], "infra/requirements.txt", bound_by=JOINT)
     for name in ("uv", "node"):
         compiled([f"tools/{name}.in"], f"tools/{name}.txt")
     lock_npm = ["npm", "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"]

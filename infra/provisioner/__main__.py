@@ -10,11 +10,13 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import sys
 import uuid
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 
-from infra.provisioner.engine import load
+from infra.provisioner.engine import EngineSettings, load
 from infra.provisioner.job import Job
 from infra.provisioner.patience import Patience, Patient
 from shared.container import Container
@@ -39,7 +41,7 @@ def main() -> int:
     logging.getLogger("azure").setLevel(logging.WARNING)
     try:
         container = Container(read(os.environ))
-        engine = load(os.environ.get("PROVISIONER_ENGINE", ""))
+        engine = load(os.environ.get("PROVISIONER_ENGINE", ""), _engine_settings(container))
     except (BadSettings, ValueError) as wrong:
         print(f"the provisioner cannot run: {wrong}", file=sys.stderr)  # noqa: T201 - a command line's own output
         return 2
@@ -71,11 +73,32 @@ def main() -> int:
             await container.close()
 
     try:
-        asyncio.run(work())
+        asyncio.run(_until_told_to_stop(work()))
     except RuntimeCloudError as error:
         log.error("%s: %r", run.operation_id, error)
         return 1
+    except asyncio.CancelledError:
+        log.warning("%s: attempt %d was told to stop", run.operation_id, run.attempt)
+        return 1
     return 0
+
+
+def _engine_settings(container: Container) -> EngineSettings:
+    return EngineSettings(
+        backend_url=os.environ.get("PULUMI_BACKEND_URL", ""),
+        secrets_provider=os.environ.get("PULUMI_SECRETS_PROVIDER", ""),
+        passphrase=os.environ.get("PULUMI_CONFIG_PASSPHRASE", ""),
+        platform_stack=os.environ.get("PULUMI_PLATFORM_STACK", ""),
+        client_id=container.settings.identity.managed_identity_client_id or "",
+        environ=dict(os.environ),
+    )
+
+
+async def _until_told_to_stop(work: Awaitable[None]) -> None:
+    """A job that is stopped gets SIGTERM: the engine then brings to its end what is under way and writes it down."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await task
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """What an engine is: something that makes, and unmakes, an environment's resources. Loaded by the name in its setting.
 
-An engine is a module with these two coroutine functions. Both are safe to run again after a crash at any point: what
-exists is recognised and not made twice, what is gone counts as gone.
+An engine is a module with these two coroutine functions, or one whose `engine(settings)` gives an object that has them.
+Both are safe to run again after a crash at any point: what exists is recognised and not made twice, what is gone counts as
+gone.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from shared.kernel.record import Record
@@ -49,12 +51,26 @@ class Engine(Protocol):
         """Unmake all of it, but what holds data where `retainData` says so; absent resources count as gone."""
 
 
-def load(name: str) -> Engine:
-    """The engine module of that name. Raises `ValueError`, before any work, when there is none."""
+@dataclass(frozen=True)
+class EngineSettings:
+    """What an engine may need to know; each takes its own part. See README.md, "On real Azure"."""
+
+    backend_url: str = ""
+    secrets_provider: str = ""
+    passphrase: str = field(default="", repr=False)
+    platform_stack: str = ""
+    client_id: str = ""  # of the provisioner's managed identity
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # what a child process starts with: PATH, HOME
+
+
+def load(name: str, settings: EngineSettings | None = None) -> Engine:
+    """The engine of the module of that name. Raises `ValueError`, before any work, when there is none or it cannot work."""
     try:
         module = importlib.import_module(name)
     except (ImportError, ValueError, TypeError) as missing:  # the last two: no name at all, a relative one
         raise ValueError(f"PROVISIONER_ENGINE names {name!r}, which cannot be imported") from missing
+    if hasattr(module, "engine"):
+        return cast(Engine, module.engine(settings or EngineSettings()))
     if not (hasattr(module, "make") and hasattr(module, "destroy")):
         raise ValueError(f"PROVISIONER_ENGINE names {name!r}, which is no engine")
     return cast(Engine, module)

@@ -29,7 +29,7 @@ from localazure.arm.ingress import Ingress
 from localazure.arm.job_kind import Jobs
 from localazure.arm.jobs import JobRunner
 from localazure.arm.operations import Operation
-from localazure.arm.outsider import Outsider
+from localazure.arm.outsider import Outsider, Outsiders
 from localazure.arm.platform_kinds import (
     Cluster,
     Identities,
@@ -44,6 +44,12 @@ from localazure.arm.records import Records
 from localazure.arm.resources import Resources
 from localazure.arm.revisions import Revisions
 from localazure.arm.target import parse
+from localazure.arm.web.fleet import WebFleet
+from localazure.arm.web.outsider import WebOutsider
+from localazure.arm.web.plans import AutoscaleSettings, Plans
+from localazure.arm.web.site_routes import SWAP, SiteRoutes
+from localazure.arm.web.sites import Sites, Slots
+from localazure.lifespan import follow_lifespan
 from localazure.shelf import Shelf
 from localazure.workloads.port import Changeable, Workloads
 
@@ -60,10 +66,11 @@ class Application:
 
     resources: Resources
     fleet: Fleet
+    web: WebFleet
     jobs: Jobs
     runner: JobRunner
     authorise: Callable[[str], bool]
-    changeable: Changeable  # container apps, for the control API
+    changeable: Changeable  # container apps and sites, for the control API
     _started: bool = False
 
     async def start(self) -> None:
@@ -73,9 +80,10 @@ class Application:
         self._started = True
         self.fleet.sweep()
         self.jobs.abandon()
-        apps = list(self.resources.records.of_type(ContainerApps.type))
-        outcomes = await asyncio.gather(*(self.fleet.uphold(app.key) for app in apps), return_exceptions=True)
-        for app, outcome in zip(apps, outcomes, strict=True):
+        apps, places = list(self.resources.records.of_type(ContainerApps.type)), self.web.all()
+        upheld = [*(self.fleet.uphold(app.key) for app in apps), *(self.web.uphold(place.key) for place in places)]
+        outcomes = await asyncio.gather(*upheld, return_exceptions=True)
+        for app, outcome in zip([*apps, *places], outcomes, strict=True):
             if isinstance(outcome, BaseException):  # one app that cannot run is no reason not to serve the others
                 log.error("%s does not run again", app.id, exc_info=outcome)
         self.resources.operations.resume()
@@ -83,12 +91,12 @@ class Application:
     async def stop(self) -> None:
         """End job executions, watchers and listeners; resources stay as they are on the shelf."""
         await self.resources.operations.close()
-        await self.fleet.close()
+        await asyncio.gather(self.fleet.close(), self.web.close())
         await asyncio.gather(self.runner.close(), self.fleet.ingress.close())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            return await self._lifespan(receive, send)
+            return await follow_lifespan(receive, send, self.start, self.stop)
         request = Request(scope, receive)
         try:
             answer = await self.resources.answer(await self._call(request))
@@ -99,14 +107,6 @@ class Application:
             unknown = ArmError(500, "InternalServerError", "The server encountered an internal error.")
             answer = Answer(500, unknown.document)
         await _response(answer)(scope, receive, send)
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        await self.start()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self.stop()
-        await send({"type": "lifespan.shutdown.complete"})
 
     async def _call(self, request: Request) -> Call:
         """Raises `ArmError` 401, 400, 413 for a request that no resource gets to see."""
@@ -183,7 +183,9 @@ def application(
     """
     records = Records(shelf)
     resources = Resources(shelf, records, endpoint=endpoint, delay_seconds=delay_seconds)
-    fleet = Fleet(records, Revisions(shelf), workloads, Ingress(shelf, tls))
+    ingress = Ingress(shelf, tls)
+    fleet, web = Fleet(records, Revisions(shelf), workloads, ingress), WebFleet(records, workloads, ingress)
+    sites = SiteRoutes(web, resources.operations)
     job_kind = Jobs(shelf, records, jobs, resources.operations)
     resources.emulate(
         ResourceGroups(records, resources.kind),
@@ -195,6 +197,11 @@ def application(
         Workspaces(records),
         ManagedClusters(records, cluster),
         RoleAssignments(records),
+        Plans(web),
+        AutoscaleSettings(web),
+        Sites(resources, web, sites),
+        Slots(web, sites),
     )
-    resources.actions.update(start=_nothing, stop=job_kind.stopped)
-    return Application(resources, fleet, job_kind, jobs, authorise, Outsider(resources))
+    resources.actions.update({"start": _nothing, "stop": job_kind.stopped, SWAP: sites.swapped})
+    outsiders = Outsiders(Outsider(resources), WebOutsider(resources))
+    return Application(resources, fleet, web, job_kind, jobs, authorise, outsiders)

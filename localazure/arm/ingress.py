@@ -18,11 +18,12 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from localazure.layout import LOOPBACK
+from localazure.listener import bind, draw
 from localazure.shelf import Shelf
 from localazure.workloads.port import Replica
 
 PORT = "arm.port"
+_PORTS = range(28_000, 32_768)  # beside those of the workload runner
 _HEAD_LIMIT = 64 * 1024
 _HEAD_SECONDS = 60.0
 _CONNECT_SECONDS = 5.0
@@ -50,12 +51,26 @@ class Ingress:
         kept = (self._shelf.get(PORT, key) or {}).get("port", 0)
         if key in self._reserved or key in self._servers:
             return int(kept)
-        listener = _bind(int(kept))
+        listener = self._bind(int(kept))
         port = int(listener.getsockname()[1])
         if port != kept:
             self._shelf.put(PORT, key, {"port": port})
         self._reserved[key] = listener
         return port
+
+    def _bind(self, kept: int) -> socket.socket:
+        if kept:
+            try:
+                return bind(kept)
+            except OSError:
+                log.warning("port %d of a container app was taken by another program; drawing another", kept)
+        return draw(_PORTS, self._bind_new)
+
+    def _bind_new(self, port: int) -> socket.socket:
+        """A port that no address of ours is kept on: while nobody listens there, the system would give it twice."""
+        if any(document["port"] == port for document in self._shelf.all(PORT).values()):
+            raise OSError(f"port {port} belongs to another address")
+        return bind(port)
 
     async def open(self, key: str, choose: Choose) -> None:
         """Serve the address of `key`; `choose` picks the replica of each request. Idempotent."""
@@ -96,21 +111,6 @@ class Ingress:
         finally:
             self._connections.discard(task)
             await _shut(writer)
-
-
-def _bind(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setblocking(False)
-    try:
-        listener.bind((LOOPBACK, port))
-    except OSError:
-        listener.close()
-        if not port:
-            raise
-        log.warning("port %d of a container app was taken by another program; drawing another", port)
-        return _bind(0)
-    return listener
 
 
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, choose: Choose) -> None:

@@ -37,6 +37,13 @@ class Kind:
     async def realise(self, resource: Resource) -> None:
         """Make the world hold what the resource says. Idempotent."""
 
+    def written(self, resource: Resource) -> None:
+        """What follows, for a kind that is not lasting, once a resource was written or deleted."""
+
+    def listed(self, call: Call) -> list[dict[str, Any]]:
+        """The items that a list answers."""
+        return [self.render(found) for found in self.records.listed(call.target)]
+
     def removable(self, resource: Resource) -> None:
         """Raises `ArmError` when Azure would not delete it now."""
 

@@ -51,7 +51,7 @@ class Operations:
         self._shelf = shelf
         self._effect = effect
         self._endpoint = endpoint
-        self._delay = delay_seconds
+        self.delay_seconds = delay_seconds
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, call: Call, key: str, action: str, location: str, result: dict[str, Any] | None = None) -> Operation:
@@ -59,7 +59,7 @@ class Operations:
         namespace = call.target.type.partition("/")[0] or "Microsoft.Resources"
         place = location.replace(" ", "").lower() or "global"
         path = f"/subscriptions/{call.target.subscription}/providers/{namespace}/locations/{place}"
-        ends = time.time() + self._delay
+        ends = time.time() + self.delay_seconds
         operation = Operation(str(uuid.uuid4()), key, action, ends, path, call.api_version, result=result)
         self._save(operation)
         return operation
@@ -90,9 +90,7 @@ class Operations:
             operation.status = SUCCEEDED
         except ArmError as refused:
             operation.status, operation.error = FAILED, {"code": refused.code, "message": refused.message}
-        except (
-            Exception
-        ):  # whatever an effect ran into is the outcome of its operation, as in Azure; nobody awaits the task
+        except Exception:  # what an effect ran into is the outcome of its operation, as in Azure; nobody awaits the task
             log.exception("operation %s on %s failed", operation.action, operation.key)
             operation.status = FAILED
             operation.error = {
@@ -104,7 +102,7 @@ class Operations:
 
     def headers(self, operation: Operation, *, asynchronous: bool = True, location: bool = False) -> dict[str, str]:
         """Where to poll (absolute) and when: `Retry-After` counts whole seconds, hence the header with milliseconds."""
-        headers = {"x-ms-retry-after-ms": str(max(50, int(self._delay * 1000)))}
+        headers = {"x-ms-retry-after-ms": str(max(50, int(self.delay_seconds * 1000)))}
         version = f"api-version={operation.api_version}"
         if asynchronous:
             headers["Azure-AsyncOperation"] = f"{self._endpoint}{operation.path}/operationStatuses/{operation.id}?{version}"

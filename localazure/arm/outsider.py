@@ -18,10 +18,24 @@ from localazure.arm.container_apps import ENVIRONMENT_TAG, SERVICE_TAG, Containe
 from localazure.arm.records import Resource
 from localazure.arm.resources import Resources
 from localazure.arm.target import parse
+from localazure.workloads.port import Changeable
 
 _PATIENCE_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _API_VERSION = "2025-01-01"
+
+
+class Outsiders:
+    """Several of them, asked in turn: the first that knows the service changes it."""
+
+    def __init__(self, *changeable: Changeable) -> None:
+        self._changeable = changeable
+
+    async def change(self, environment_id: str, service_id: str, wanted: Mapping[str, Any]) -> bool:
+        for one in self._changeable:
+            if await one.change(environment_id, service_id, wanted):
+                return True
+        return False
 
 
 class Outsider:

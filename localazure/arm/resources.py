@@ -69,7 +69,7 @@ class Resources:
             prefix = f"/subscriptions/{target.subscription}/".lower()
             return listing([kind.render(found) for found in self.records.of_type(GROUP) if found.key.startswith(prefix)])
         self._group(target, changing=False)
-        return listing([kind.render(found) for found in self.records.listed(target)])
+        return listing(kind.listed(call))
 
     def _put(self, call: Call, kind: Kind) -> Answer:
         target = call.target
@@ -83,6 +83,7 @@ class Resources:
         if not kind.lasting:
             resource.state = SUCCEEDED
             self.records.save(resource)
+            kind.written(resource)
             return Answer(status, kind.render(resource))
         operation = self._begin(call, resource, "put")
         return Answer(status, kind.render(resource), self.operations.headers(operation))
@@ -96,6 +97,7 @@ class Resources:
         if not kind.lasting:
             resource.state = SUCCEEDED
             self.records.save(resource)
+            kind.written(resource)
             return Answer(200, kind.render(resource))
         operation = self._begin(call, resource, "put")
         return Answer(202, None, self.operations.headers(operation, location=True))
@@ -112,6 +114,7 @@ class Resources:
         if not kind.lasting and call.target.type:
             document = kind.render(resource)
             self.records.drop(resource.key)
+            kind.written(resource)
             return Answer(200, document)
         operation = self._begin(call, resource, "delete", DELETING)
         return Answer(202, None, self.operations.headers(operation, location=True))
@@ -134,7 +137,7 @@ class Resources:
             resource = Resource(old.id, old.type, old.name, body, CHANGING, dict(old.facts), old.created)
         else:
             resource = Resource(target.id, kind.type, target.name, body, CHANGING)
-            if target.type:
+            if target.type and not target.parent:
                 resource.id = f"{self._spelled(target)}/providers/{kind.type}/{target.name}"
         kind.accept(resource, standing)
         return resource
@@ -160,7 +163,7 @@ class Resources:
             return
         try:
             await kind.realise(resource)
-        except Exception:
+        except Exception:  # whatever the effect raises: the resource must not stay in the making; the operation says why
             self._settle(operation.key, FAILED)
             raise
         self._settle(operation.key, SUCCEEDED)

@@ -53,6 +53,20 @@ VAULT: Shape = {"tenantId": str, "sku": {"name": str}, "enablePurgeProtection": 
 CLUSTER: Shape = {"agentPoolProfiles": [{}]}
 ROLE_ASSIGNMENT: Shape = {"roleDefinitionId": str, "principalId": str}
 
+SITE: Shape = {
+    "serverFarmId": str,
+    "enabled": bool,
+    "siteConfig": {
+        "linuxFxVersion": str,
+        "numberOfWorkers": int,
+        "functionAppScaleLimit": int,
+        "minimumElasticInstanceCount": int,
+        "appSettings": [{"name": str, "value": str}],
+    },
+}
+PLAN: Shape = {"perSiteScaling": bool, "reserved": bool}
+AUTOSCALE: Shape = {"targetResourceUri": str, "enabled": bool, "profiles": [{"capacity": {}}]}
+
 
 def resource(properties: Shape) -> Shape:
     """The shape of a resource whose properties have the given one."""

@@ -24,9 +24,12 @@ class Target:
     type: str  # "Microsoft.App/containerApps", as the caller spelled it; "" for the group itself
     name: str
     below: tuple[str, ...] = ()
+    parent: str = ""  # the id of the resource that it is a part of: "…/sites/x" of "…/sites/x/slots/y"
 
     @property
     def id(self) -> str:
+        if self.parent:
+            return f"{self.parent}/{self.type.rpartition('/')[2]}/{self.name}"
         return f"{self.scope}/providers/{self.type}/{self.name}" if self.type else self.scope
 
     @property
@@ -36,6 +39,8 @@ class Target:
     @property
     def collection(self) -> str:
         """The key that the keys of all resources of this type and scope start with."""
+        if self.parent:
+            return f"{self.parent}/{self.type.rpartition('/')[2]}/".lower()
         return f"{self.scope}/providers/{self.type}/".lower()
 
 

@@ -18,11 +18,15 @@ def outputs_of(environment: Environment, answers: Answers) -> dict[str, str]:
         "resourceGroup": environment.group,
         "identityId": identity["id"],
         "identityClientId": identity["properties"]["clientId"],
+        "directoryId": identity["properties"]["tenantId"],
         "workspaceId": answers[names.WORKSPACE]["id"],
         "vaultUri": vault["properties"]["vaultUri"],
     }
     if managed := answers.get(names.MANAGED_ENVIRONMENT):
         outputs["managedEnvironmentId"] = managed["id"]
+    for name, step in (("functionsPlanId", names.FUNCTIONS_PLAN), ("appServicePlanId", names.APP_SERVICE_PLAN)):
+        if plan := answers.get(step):
+            outputs[name] = plan["id"]
     if cluster := answers.get(names.CLUSTER):
         outputs |= _cluster_outputs(environment, cluster)
     return outputs

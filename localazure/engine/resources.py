@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-CONTAINER_APPS, AKS = "container-apps", "aks"
+CONTAINER_APPS, AKS, FUNCTIONS, APP_SERVICE = "container-apps", "aks", "functions", "app-service"
 GROUP, IDENTITY, WORKSPACE, VAULT = "ResourceGroup", "Identity", "Workspace", "KeyVault"
 VAULT_ACCESS, MANAGED_ENVIRONMENT, CLUSTER = "KeyVaultAccess", "ManagedEnvironment", "Cluster"
+FUNCTIONS_PLAN, APP_SERVICE_PLAN = "FunctionsPlan", "AppServicePlan"
 
 # Azure's built-in role "Key Vault Secrets User" (learn.microsoft.com, built-in roles).
 SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
@@ -81,6 +82,10 @@ def parts(environment: Environment) -> list[Part]:
         chosen.append(MANAGED_ENVIRONMENT_PART)
     if AKS in environment.targets:
         chosen.append(CLUSTER_PART)
+    if FUNCTIONS in environment.targets:
+        chosen.append(FUNCTIONS_PLAN_PART)
+    if APP_SERVICE in environment.targets:
+        chosen.append(APP_SERVICE_PLAN_PART)
     return chosen
 
 
@@ -144,12 +149,24 @@ def _cluster(environment: Environment, answers: Answers) -> dict[str, Any]:
     return _tracked(environment, identity=_assigned(answers), properties=properties)
 
 
+def _functions_plan(environment: Environment, _: Answers) -> dict[str, Any]:
+    """Elastic Premium: each app has its own least and most instances."""
+    sku = {"name": "EP1", "tier": "ElasticPremium", "size": "EP1", "family": "EP", "capacity": 1}
+    return _tracked(environment, kind="elastic", sku=sku, properties={"reserved": True, "maximumElasticWorkerCount": 20})
+
+
+def _app_service_plan(environment: Environment, _: Answers) -> dict[str, Any]:
+    """Each site has a count of its own on what the plan has of instances."""
+    sku = {"name": "P1v3", "tier": "PremiumV3", "size": "P1v3", "family": "Pv3", "capacity": 1}
+    return _tracked(environment, kind="linux", sku=sku, properties={"reserved": True, "perSiteScaling": True})
+
+
 IDENTITY_TYPE, WORKSPACE_TYPE = (
     "Microsoft.ManagedIdentity/userAssignedIdentities",
     "Microsoft.OperationalInsights/workspaces",
 )
 VAULT_TYPE, ENVIRONMENT_TYPE = "Microsoft.KeyVault/vaults", "Microsoft.App/managedEnvironments"
-CLUSTER_TYPE = "Microsoft.ContainerService/managedClusters"
+CLUSTER_TYPE, PLAN_TYPE = "Microsoft.ContainerService/managedClusters", "Microsoft.Web/serverfarms"
 
 GROUP_PART = Part(GROUP, "2025-04-01", lambda env, _: env.group_id, lambda env, _: _tracked(env))
 IDENTITY_PART = Part(IDENTITY, "2024-11-30", lambda env, _: env.named(IDENTITY_TYPE, "id"), lambda env, _: _tracked(env))
@@ -172,3 +189,5 @@ CLUSTER_PART = Part(
     _cluster,
     {"credential": "listClusterUserCredential"},
 )
+FUNCTIONS_PLAN_PART = Part(FUNCTIONS_PLAN, "2025-05-01", lambda env, _: env.named(PLAN_TYPE, "func"), _functions_plan)
+APP_SERVICE_PLAN_PART = Part(APP_SERVICE_PLAN, "2025-05-01", lambda env, _: env.named(PLAN_TYPE, "app"), _app_service_plan)

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
-import signal
 import sys
-import threading
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
+from localazure.child_process import end_on_request, loop_factory
 from localazure.host.configuration import BadSetting, NotEmulated
 from localazure.host.server import Host, Server
 from localazure.layout import Layout
 
 log = logging.getLogger("localazure.host")
-_PATIENCE = 6.0  # seconds between being told to end and ending regardless
 
 
 class OneLine(logging.Formatter):
@@ -49,34 +45,11 @@ def _set_up_logging(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler])
-    for noisy in ("durabletask", "azure", "uvicorn", "httpx", "aiohttp"):
+    for noisy in ("durabletask", "azure", "uvicorn", "httpx", "httpx2", "aiohttp"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("azure.servicebus").setLevel(logging.ERROR)  # the receivers say what matters, once
     # An event raised before anyone waits for it is the library's normal path, and it warns of it.
     warnings.filterwarnings("ignore", "Potential duplicate Task completion", UserWarning)
-
-
-def _end_on(stop: Callable[[], None], watch_stdin: bool) -> None:
-    loop = asyncio.get_running_loop()
-
-    def end() -> None:
-        patience = threading.Timer(_PATIENCE, os._exit, (1,))
-        patience.daemon = True
-        patience.start()
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(stop)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: end())
-
-    def watch() -> None:
-        while os.read(0, 4096):
-            pass
-        log.info("stdin reached its end: the supervisor is gone")
-        end()
-
-    if watch_stdin:
-        threading.Thread(target=watch, name="watch-stdin", daemon=True).start()
 
 
 async def _serve(arguments: argparse.Namespace) -> int:
@@ -92,7 +65,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
     def stop() -> None:
         server.should_exit = True
 
-    _end_on(stop, arguments.watch_stdin)
+    end_on_request(stop, watch_stdin=arguments.watch_stdin)
     log.info("%d functions, serving on %s", len(host.functions), layout.url("api"))
     try:
         await server.serve()
@@ -102,21 +75,13 @@ async def _serve(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    try:
-        import uvloop
-    except ImportError:  # not on every platform
-        return asyncio.run(_serve(arguments))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(arguments))
-
-
 def main() -> None:
     arguments = _arguments()
     _set_up_logging(arguments.log_level)
     code = 1
     try:
-        code = _run(arguments)
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            code = runner.run(_serve(arguments))
     except Exception:  # the app's import, or a defect: say it and end
         log.exception("the host failed")
     finally:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from localazure.writing import replace_private
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,5 @@ def read_keys(path: Path) -> Keys:
     """The keys in `path`, drawn and written (mode 0600) when there are none."""
     if not path.exists():
         drawn = Keys(*(secrets.token_urlsafe(32) for _ in range(3)))
-        draft = path.with_suffix(".draft")
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(asdict(drawn), file)
-        draft.replace(path)
+        replace_private(path, json.dumps(asdict(drawn)))
     return Keys(**json.loads(path.read_text()))

@@ -30,6 +30,7 @@ from localazure.host.http import HttpTriggers, routes_of
 from localazure.host.indexing import Function, index, load_module
 from localazure.host.invocation import Invoker
 from localazure.host.keys import read_keys
+from localazure.host.request_line import ForgivingTargets
 from localazure.host.service_bus import Receiver, check_connection
 from localazure.host.timers import Timer
 from localazure.layout import LOOPBACK, Layout
@@ -63,6 +64,7 @@ class Host:
         routes: list[BaseRoute] = [*durable_routes, unknown_extension, *admin.routes(), Mount("/", app=self._http)]
         application = Starlette(routes=routes)
         application.router.redirect_slashes = False
+        application.router.default = self._http  # a mount's pattern ends at a line break, a decoded path may hold one
         self.application = CustomHeaders(application, self.configuration.custom_headers)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -130,6 +132,7 @@ class Server(uvicorn.Server):
             host.application,
             host=LOOPBACK,
             port=port,
+            http=ForgivingTargets,
             log_config=None,
             log_level="warning",
             access_log=False,

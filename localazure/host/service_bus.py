@@ -99,7 +99,7 @@ class Receiver:
         await self._slots.acquire()
         try:
             messages = await receiver.receive_messages(max_message_count=1, max_wait_time=_POLL)
-        except BaseException:
+        except BaseException:  # cancellation too: the slot is free again
             self._slots.release()
             raise
         if not messages:

@@ -8,7 +8,6 @@ the app holds its private half as a setting. One process rotates (the stand-ins)
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from joserfc.jwk import RSAKey
+
+from localazure.writing import replace_private
 
 PUBLISHED = 2
 _RSA_BITS = 2048
@@ -83,21 +84,12 @@ class Keyring:
                 for name, client in self.clients.items()
             },
         }
-        write_private(self._path, json.dumps(document))
+        replace_private(self._path, json.dumps(document))
 
 
 def keyring_path(data: Path) -> Path:
     """Where the keyring of a data folder lies."""
     return data / "issuer.json"
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file by one that only its owner may read, at no moment readable by others."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)
 
 
 def foreign_key(kid: str | None) -> RSAKey:

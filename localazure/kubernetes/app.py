@@ -29,6 +29,7 @@ from localazure.kubernetes.registry import Registry
 from localazure.kubernetes.routes import route
 from localazure.kubernetes.status import Refusal
 from localazure.kubernetes.wire import Call, Receive, Scope, Send, read_call, reply
+from localazure.lifespan import follow_lifespan
 from localazure.shelf import Shelf
 from localazure.workloads.port import ReplicaHost
 
@@ -81,21 +82,11 @@ class Cluster:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+            await follow_lifespan(receive, send, self.start, self.stop)
         elif scope["type"] == "http":
             await self.start()
             status, body = await self._respond(scope, receive)
             await reply(send, status, body)
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                await self.start()
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                await self.stop()
-                return await send({"type": "lifespan.shutdown.complete"})
 
     async def _respond(self, scope: Scope, receive: Receive) -> Reply:
         try:

@@ -1,8 +1,11 @@
 """The environment of a container as its process sees it: values, ConfigMaps and labels resolved, `$(NAME)` expanded.
 
-Secrets are not served here, so a reference to one is shown as text (`secretKeyRef:<name>/<key>`), never as a value; an
-`envFrom` of a whole secret adds nothing. A required ConfigMap or key that is absent keeps a container from starting, as
-CreateContainerConfigError does.
+A variable that holds the path of a file which the Secrets Store CSI driver mounts is shown as `keyvault:<uri>`, the secret
+behind the file. A SecretProviderClass that is absent keeps a container from starting, as FailedMount does.
+
+Secrets of the cluster are not served here, so a reference to one is shown as text (`secretKeyRef:<name>/<key>`), never as
+a value; an `envFrom` of a whole secret adds nothing. A required ConfigMap or key that is absent keeps a container from
+starting, as CreateContainerConfigError does.
 """
 
 from __future__ import annotations
@@ -11,10 +14,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from localazure.kubernetes.cabinet import Cabinet
-from localazure.kubernetes.kinds import CONFIG_MAP
+from localazure.kubernetes.kinds import CONFIG_MAP, SECRET_PROVIDER_CLASS
 from localazure.layout import LOOPBACK
 
+CSI_DRIVER = "secrets-store.csi.k8s.io"
 _VARIABLE = re.compile(r"\$(\$|\(([^()$]+)\))")
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 
@@ -38,7 +44,37 @@ def resolve(container: Mapping[str, Any], namespace: str, template: Mapping[str,
             value = _expand(value, resolved)
         if value is not None:
             resolved[variable["name"]] = value
-    return resolved
+    files = _mounted(container, namespace, template, cabinet)
+    return {name: files.get(value, value) for name, value in resolved.items()}
+
+
+def _mounted(container: Mapping[str, Any], namespace: str, template: Mapping[str, Any], cabinet: Cabinet) -> dict[str, str]:
+    """Path → `keyvault:<uri>` for the files of every vault that the container mounts."""
+    volumes = {one["name"]: one.get("csi") or {} for one in template.get("spec", {}).get("volumes") or ()}
+    files: dict[str, str] = {}
+    for mount in container.get("volumeMounts") or ():
+        csi = volumes.get(mount["name"], {})
+        if csi.get("driver") == CSI_DRIVER:
+            name = (csi.get("volumeAttributes") or {}).get("secretProviderClass", "")
+            files |= {f"{mount['mountPath']}/{file}": f"keyvault:{uri}" for file, uri in _files(name, namespace, cabinet)}
+    return files
+
+
+def _files(name: str, namespace: str, cabinet: Cabinet) -> list[tuple[str, str]]:
+    """(file, secret identifier) of one class, read as the Azure provider reads it."""
+    held = cabinet.get(SECRET_PROVIDER_CLASS, namespace, name)
+    if held is None:
+        raise Unresolved(f"failed to get secretproviderclass {namespace}/{name}, error: not found")
+    parameters = held.get("spec", {}).get("parameters") or {}
+    vault = f"https://{parameters.get('keyvaultName')}.vault.azure.net/secrets"
+    try:
+        objects = [yaml.safe_load(one) for one in yaml.safe_load(parameters.get("objects") or "{}").get("array") or ()]
+        return [
+            (one.get("objectAlias") or one["objectName"], f"{vault}/{one['objectName']}/{one.get('objectVersion', '')}")
+            for one in objects
+        ]
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError):
+        raise Unresolved(f"failed to unmarshal objects of secretproviderclass {namespace}/{name}") from None
 
 
 def _referenced(source: Mapping[str, Any], namespace: str, template: Mapping[str, Any], cabinet: Cabinet) -> str | None:

@@ -44,7 +44,9 @@ AUTOSCALER = Kind(
     "autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", ("hpa",), subresources=("status",)
 )
 
-KINDS = (NAMESPACE, POD, SERVICE, CONFIG_MAP, SERVICE_ACCOUNT, DEPLOYMENT, REPLICA_SET, AUTOSCALER)
+SECRET_PROVIDER_CLASS = Kind("secrets-store.csi.x-k8s.io", "v1", "secretproviderclasses", "SecretProviderClass")
+
+KINDS = (NAMESPACE, POD, SERVICE, CONFIG_MAP, SERVICE_ACCOUNT, DEPLOYMENT, REPLICA_SET, AUTOSCALER, SECRET_PROVIDER_CLASS)
 
 _BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
 _BY_NAME = {(kind.api_version, kind.kind): kind for kind in KINDS}

@@ -8,7 +8,6 @@ applied. A template without ports gets none.
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from localazure.kubernetes.cabinet import Object
 from localazure.kubernetes.clock import stamp
 from localazure.kubernetes.kinds import Kind
 from localazure.layout import LOOPBACK
+from localazure.workloads.images import pinned
 from localazure.workloads.port import Replica
 
 NODE = "local"
@@ -94,14 +94,6 @@ def ready_since(pod: Object) -> str | None:
     return None
 
 
-def image_id(image: str) -> str:
-    """`<repository>@<digest>`: the digest that was asked for, else one that is always the same for the same reference."""
-    name, _, digest = image.partition("@")
-    folder, slash, last = name.rpartition("/")
-    repository = f"{folder}{slash}{last.partition(':')[0]}"
-    return f"{repository}@{digest or 'sha256:' + hashlib.sha256(image.encode()).hexdigest()}"
-
-
 def _container(
     standing: Mapping[str, Any], container: Mapping[str, Any], running: bool, ready: bool, problem: str
 ) -> dict[str, Any]:
@@ -112,7 +104,7 @@ def _container(
     return {
         "name": container["name"],
         "image": container["image"],
-        "imageID": image_id(container["image"]) if running else "",
+        "imageID": pinned(container["image"]) if running else "",
         "ready": ready,
         "started": running,
         "restartCount": 0,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from localazure.layout import LOOPBACK
+from localazure.listener import Listener
 from localazure.service_bus.alarm import Alarm
 from localazure.service_bus.connection import Connection
 from localazure.service_bus.entities import Entities
@@ -33,10 +34,9 @@ class Broker:
         faults: Faults = none,
         traffic: Traffic = ignore,
     ) -> None:
-        self.port = port
-        self._oversight = Oversight(faults, traffic)
+        self.oversight = Oversight(faults, traffic)
         self._connections: set[Connection] = set()
-        self._server: asyncio.Server | None = None
+        self._listener = Listener(port, self._serve, lambda: [connection.abort for connection in self._connections])
         self._alarm = Alarm(lambda now: self._namespace.tick(now))
         self._namespace = Namespace(entities, lock_seconds, Journal(shelf), self._alarm.at)
 
@@ -44,28 +44,25 @@ class Broker:
         """The entity of a path, whatever its case."""
         return self._namespace.find(path)
 
+    @property
+    def port(self) -> int:
+        return self._listener.port
+
     async def start(self) -> None:
         """Listen. Raises `OSError` when the port is taken. A second start is ignored."""
-        if self._server is not None:
-            return
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connect, LOOPBACK, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self._listener.start()
         self._alarm.start()
-
-    def _connect(self) -> Connection:
-        return Connection(self._namespace, self._oversight, self._connections)
 
     async def stop(self) -> None:
         """Refuse connections from now on and end those there are."""
-        server, self._server = self._server, None
-        if server is None:
-            return
         self._alarm.stop()
-        server.close()
-        for connection in list(self._connections):
-            connection.abort()
-        await server.wait_closed()
+        await self._listener.stop()
+
+    async def _serve(self, port: int) -> asyncio.Server:
+        return await asyncio.get_running_loop().create_server(self._connect, LOOPBACK, port)
+
+    def _connect(self) -> Connection:
+        return Connection(self._namespace, self.oversight, self._connections)
 
 
 def connection_string(port: int) -> str:

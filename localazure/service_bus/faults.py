@@ -42,7 +42,7 @@ def strikes(fault: Fault | None, mode: str) -> bool:
     return fault is not None and fault.mode == mode and (fault.rate >= 1 or _chance.random() < fault.rate)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Oversight:
     """What a broker is under: `faults` is asked at every request; `traffic` hears (method, entity, status) of sends,
     deliveries and settlements."""

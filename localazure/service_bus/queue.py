@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from localazure.service_bus.entities import QueueSpec
 from localazure.service_bus.intake import Sequence
 from localazure.service_bus.journal import Journal
+from localazure.service_bus.locks import Locks
 from localazure.service_bus.message import NEVER, Lock, Message
 
 DEAD_LETTER_SUFFIX = "/$deadletterqueue"
@@ -57,9 +58,9 @@ class Queue:
         self.name, self.dead_letters = name, dead_letters
         self.consumers: deque[Consumer] = deque()
         self._spec, self._journal, self._wake, self._sequence = spec, journal, wake, sequence
-        self._lock_seconds = lock_seconds if spec.lock_seconds is None else spec.lock_seconds
+        seconds = lock_seconds if spec.lock_seconds is None else spec.lock_seconds
+        self._locks = Locks(name, seconds, journal, self._note_due)
         self._messages: dict[int, Message] = {}
-        self._locked: dict[uuid.UUID, Message] = {}
         self._ready: list[int] = []
         self._due: list[tuple[float, int]] = []
 
@@ -69,8 +70,7 @@ class Queue:
             self._messages[message.sequence] = message
             self._note_due(message.expires, message)
             if message.lock is not None:
-                self._locked[message.lock.token] = message
-                self._note_due(message.lock.until, message)
+                self._locks.restore(message, message.lock)
             elif not message.deferred:
                 heapq.heappush(self._ready, message.sequence)
 
@@ -132,41 +132,19 @@ class Queue:
     # ------------------------------------------------------------------ locks and settlement
 
     def lock(self, message: Message) -> Lock:
-        message.lock = Lock(uuid.uuid4(), time.time() + self._lock_seconds)
-        self._locked[message.lock.token] = message
-        self._journal.lock(self.name, message)
-        self._note_due(message.lock.until, message)
-        return message.lock
+        return self._locks.take(message)
 
     def renew(self, token: uuid.UUID) -> float | None:
         """When the lock now ends; None when it is lost."""
-        message = self._holder(token)
-        if message is None:
-            return None
-        message.lock = Lock(token, time.time() + self._lock_seconds)
-        self._journal.lock(self.name, message)
-        self._note_due(message.lock.until, message)
-        return message.lock.until
-
-    def _holder(self, token: uuid.UUID) -> Message | None:
-        message = self._locked.get(token)
-        if message is None or message.lock is None or message.lock.until <= time.time():
-            return None
-        return message
-
-    def _unlock(self, message: Message) -> None:
-        if message.lock is not None:
-            del self._locked[message.lock.token]
-            message.lock = None
-            self._journal.lock(self.name, message)
+        return self._locks.renew(token)
 
     def settle(self, token: uuid.UUID, outcome: Outcome, properties: Mapping[str, Any] | None = None) -> bool:
         """End a lock with an outcome; `properties` are merged into the message's own. False: the lock is lost."""
-        message = self._holder(token)
+        message = self._locks.held(token)
         if message is None:
             return False
         with self._journal.together():
-            self._unlock(message)
+            self._locks.release(message)
             if properties and outcome in (Outcome.ABANDONED, Outcome.DEFERRED):
                 message.bare = message.with_properties(properties).bare
             if outcome is Outcome.COMPLETED:
@@ -251,7 +229,7 @@ class Queue:
         if message.lock is not None:
             if message.lock.until > now:
                 return
-            self._unlock(message)
+            self._locks.release(message)
             self._failed(message)
         if message.sequence in self._messages and message.expires <= now:
             self._expire(message)

@@ -18,6 +18,7 @@ import localazure.identity
 import localazure.issuer
 import localazure.key_vault
 import localazure.policy
+import localazure.registry
 from localazure import control
 from localazure.arm.app import Application, application
 from localazure.arm.jobs import JobRunner
@@ -41,6 +42,7 @@ from localazure.shelf import Shelf
 from localazure.supervisor.kept import CLUSTER_TOKEN, IDENTITY_HEADER, secret
 from localazure.tables import TablesProxy
 from localazure.tls import ConnectProxy, ensure_certificates
+from localazure.workloads.images import Images
 from localazure.workloads.runner import Runner
 
 ARM_HOST = "management.azure.com"
@@ -73,8 +75,12 @@ class Services:
         self.faults.register("tables", self.tables)
         self.proxy = ConnectProxy(
             layout.ports["proxy"],
-            {ARM_HOST: layout.ports["arm"], "*.vault.azure.net": layout.ports["keyVault"]},
-            lambda host: host.lower() == ARM_HOST or self.vaults.exists(host),
+            {
+                ARM_HOST: layout.ports["arm"],
+                "*.vault.azure.net": layout.ports["keyVault"],
+                **dict.fromkeys(_registries(settings), layout.ports["registry"]),
+            },
+            lambda host: not host.lower().endswith(".vault.azure.net") or self.vaults.exists(host),
         )
         self._listeners = self._compose_listeners()
         self._control = HttpStandIn(control.application(self._controlled()), layout.ports["control"])
@@ -131,11 +137,13 @@ class Services:
         issuer = localazure.issuer.application(self.issuer)
         policy = localazure.policy.application(Policy(), self.overrides)
         vault = localazure.key_vault.application(self.vaults, self.tokens.check)
+        registry = localazure.registry.application(Images(self._shelf), self.tokens)
         identity = localazure.identity.application(self.tokens, secret(self._layout.data, IDENTITY_HEADER))
         return [
             self._dependency("keyVault", vault, Shapes(localazure.key_vault.error, throttling.key_vault), self._tls),
             self._dependency("arm", self.arm, Shapes(localazure.arm.error, throttling.arm), self._tls),
             self._dependency("kubernetes", self.cluster, Shapes(kubernetes_error, throttling.kubernetes), self._tls),
+            self._dependency("registry", registry, Shapes(localazure.registry.error, throttling.registry), self._tls),
             self._dependency("issuer", issuer, Shapes(localazure.issuer.error, throttling.issuer)),
             self._dependency("policy", policy, Shapes(localazure.policy.error, throttling.policy)),
             HttpStandIn(identity, self._layout.ports["identity"]),
@@ -156,3 +164,9 @@ class Services:
     def _opens_cluster(self, token: str) -> bool:
         """The token of the kubeconfig, or one of the managed identity for AKS."""
         return token == self._cluster_token or self.tokens.accepts(token, AKS_SERVER)
+
+
+def _registries(settings: dict[str, str]) -> list[str]:
+    """The hosts of the registries that the platform may deploy from, as far as the certificate covers them."""
+    named = (one.strip().lower() for one in settings.get("IMAGE_REGISTRIES", "").split(","))
+    return [host for host in named if host.endswith(".azurecr.io")]

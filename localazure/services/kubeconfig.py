@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from localazure.issuer.keyring import write_private
 from localazure.layout import Layout
+from localazure.writing import replace_private
 
 _NAME = "localazure"
 
@@ -25,4 +25,4 @@ def write_kubeconfig(layout: Layout, token: str) -> None:
         "users": [{"name": _NAME, "user": {"token": token}}],
         "contexts": [{"name": _NAME, "context": {"cluster": _NAME, "user": _NAME}}],
     }
-    write_private(layout.kubeconfig, json.dumps(document, indent=1))
+    replace_private(layout.kubeconfig, json.dumps(document, indent=1))

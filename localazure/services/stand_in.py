@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from localazure.control.faults import Faults
 from localazure.control.traffic import Traffic
 from localazure.layout import LOOPBACK
+from localazure.listener import listening
 from localazure.services.dependency import SEVER, Dependency, Shapes
 
 _BIND_PATIENCE_SECONDS = 5.0  # a connection made by somebody else may hold our port for a moment after a crash
@@ -113,15 +114,9 @@ async def _bind(port: int) -> socket.socket:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _BIND_PATIENCE_SECONDS
     while True:
-        held = socket.socket()
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            held.bind((LOOPBACK, port))
-            held.listen(_BACKLOG)
-            held.setblocking(False)
-            return held
+            return listening(port, _BACKLOG)
         except OSError:
-            held.close()
             if loop.time() > deadline:
                 raise
             await asyncio.sleep(0.1)

@@ -49,6 +49,11 @@ def key_vault(_method: str) -> Answer:
     return _answer({"error": {"code": "Throttled", "message": message}}, _JSON)
 
 
+def registry(_method: str) -> Answer:
+    """OCI distribution specification 1.1, error code 14."""
+    return _answer({"errors": [{"code": "TOOMANYREQUESTS", "message": "too many requests"}]}, _JSON)
+
+
 def issuer(_method: str) -> Answer:
     """OAuth's error shape; `temporarily_unavailable` is the word that RFC 6749 §4.1.2.1 has for it."""
     body = {"error": "temporarily_unavailable", "error_description": "The authorization server is asked too often."}

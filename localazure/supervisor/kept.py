@@ -9,7 +9,7 @@ import json
 import secrets
 from pathlib import Path
 
-from localazure.issuer.keyring import write_private
+from localazure.writing import replace_private
 
 SIGNING_KEY, IDENTITY_HEADER, CLUSTER_TOKEN = "signingKey", "identityHeader", "clusterToken"
 _NAMES = (SIGNING_KEY, IDENTITY_HEADER, CLUSTER_TOKEN)
@@ -20,7 +20,7 @@ def draw_secrets(data: Path) -> None:
     path = _path(data)
     kept = json.loads(path.read_text()) if path.exists() else {}
     if missing := [name for name in _NAMES if name not in kept]:
-        write_private(path, json.dumps({**kept, **{name: secrets.token_hex(32) for name in missing}}))
+        replace_private(path, json.dumps({**kept, **{name: secrets.token_hex(32) for name in missing}}))
 
 
 def secret(data: Path, name: str) -> str:

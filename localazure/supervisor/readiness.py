@@ -24,6 +24,20 @@ def answers(port: int, path: str, *, status: int | None = None) -> Probe:
     return probe
 
 
+def accepts(port: int) -> Probe:
+    """Whether a connection is accepted: for what speaks no HTTP/1 and listens only once it can serve."""
+
+    async def probe() -> bool:
+        try:
+            _, writer = await asyncio.wait_for(asyncio.open_connection(LOOPBACK, port), _ANSWER_SECONDS)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        return True
+
+    return probe
+
+
 async def _get(port: int, path: str) -> int:
     reader, writer = await asyncio.open_connection(LOOPBACK, port)
     try:

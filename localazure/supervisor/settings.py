@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from localazure.issuer import ALL_SCOPES, Client, Keyring
-from localazure.issuer.keyring import keyring_path, write_private
+from localazure.issuer.keyring import keyring_path
 from localazure.layout import LOOPBACK, Layout
 from localazure.policy import DECISION_PATH
 from localazure.service_bus import connection_string
 from localazure.supervisor.kept import IDENTITY_HEADER, SIGNING_KEY, draw_secrets, secret
 from localazure.supervisor.trouble import Trouble
+from localazure.writing import replace_private
 
 AUDIENCE = "api://runtime-cloud"
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
@@ -41,6 +42,7 @@ QUICK = {
     "TRANSIENT_BUDGET_SECONDS": "20",
     "OPERATION_POLL_SECONDS": "2",
     "ACTIVITY_LIMIT_SECONDS": "10",
+    "GRPC_POLL_SECONDS": "0.2",
 }
 _FORBIDDEN_PREFIXES = ("AZURE_", "IDENTITY_", "MSI_", "ARM_")
 _FORBIDDEN = {
@@ -79,7 +81,7 @@ def write_settings(layout: Layout, sample: Path, environ: Mapping[str, str], *, 
     draw_secrets(layout.data)
     own = {**_own(layout), **(QUICK if quick else {})}
     settings = {name: environ.get(name, own.get(name, value)) for name, value in names.items()}
-    write_private(layout.data / "settings.json", json.dumps(settings))
+    replace_private(layout.data / "settings.json", json.dumps(settings))
     return settings
 
 
@@ -114,6 +116,7 @@ def _own(layout: Layout) -> dict[str, str]:
         "PLACEMENT_SUBSCRIPTION_ID": SUBSCRIPTION,
         "RUNTIME_SIGNING_KEY": secret(layout.data, SIGNING_KEY),
         "PROBE_ALLOWED_NETWORKS": "127.0.0.0/8",
+        "GRPC_ADDRESS": f"{LOOPBACK}:{layout.ports['grpc']}",
     }
 
 

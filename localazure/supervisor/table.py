@@ -12,14 +12,14 @@ from localazure.layout import LOOPBACK, Layout
 from localazure.service_bus import connection_string
 from localazure.supervisor.child import ChildSpec
 from localazure.supervisor.node import find_azurite, find_node
-from localazure.supervisor.readiness import answers
+from localazure.supervisor.readiness import accepts, answers
 from localazure.supervisor.settings import child_environment, tables_connection
 
 Composition = Callable[[Layout, Path, Mapping[str, str]], Sequence[ChildSpec]]
 
 
 def platform(layout: Layout, root: Path, environ: Mapping[str, str]) -> Sequence[ChildSpec]:
-    """Azurite, the stand-ins, the host. Ended from the last to the first. Raises `Trouble` when a part is missing."""
+    """Azurite, the stand-ins, the host, gRPC. Ended from the last to the first. Raises `Trouble` when a part is missing."""
     environment = child_environment(layout, environ)
     ports = layout.ports
     return [
@@ -46,6 +46,15 @@ def platform(layout: Layout, root: Path, environ: Mapping[str, str]) -> Sequence
             after=("azurite", "services"),
             patience=2.5,
         ),
+        # No program of the local Azure: it reads its settings from its environment, as in Azure.
+        ChildSpec(
+            "grpc",
+            [sys.executable, "-m", "runtime_grpc", "--watch-stdin"],
+            {**environment, **layout.settings},
+            accepts(ports["grpc"]),
+            after=("azurite", "services"),
+            patience=2.5,
+        ),
     ]
 
 
@@ -53,7 +62,7 @@ def endpoints(layout: Layout) -> dict[str, Any]:
     """What the Ready line and endpoints.json tell other programs."""
     return {
         "api": layout.url("api"),
-        "grpc": None,
+        "grpc": f"{LOOPBACK}:{layout.ports['grpc']}",
         "issuer": layout.url("issuer"),
         "control": layout.url("control"),
         "serviceBus": connection_string(layout.ports["serviceBus"]),

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from localazure.control.faults import Fault
 from localazure.layout import LOOPBACK
+from localazure.listener import Listener
 from localazure.tables.client import Client, Route
 
 _BACKLOG = 2048
@@ -29,25 +30,22 @@ class TablesProxy:
     """
 
     def __init__(self, port: int, azurite: int, strike: Callable[[], Fault | None], count: Count) -> None:
-        self.port = port
         self._clients: set[Client] = set()
         self._route = Route(azurite, strike, count, self._clients)
-        self._server: asyncio.Server | None = None
+        self._listener = Listener(port, self._serve, lambda: [client.abort for client in self._clients])
+
+    @property
+    def port(self) -> int:
+        return self._listener.port
 
     async def start(self) -> None:
         """Listen. Idempotent. Raises `OSError` when the port is taken. Port 0 draws a free one."""
-        if self._server is not None:
-            return
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Client(self._route), LOOPBACK, self.port, backlog=_BACKLOG)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self._listener.start()
 
     async def stop(self) -> None:
         """Refuse connections and cut the open ones, at once. Idempotent."""
-        server, self._server = self._server, None
-        if server is None:
-            return
-        server.close()
-        for client in list(self._clients):
-            client.abort()
-        await server.wait_closed()
+        await self._listener.stop()
+
+    async def _serve(self, port: int) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: Client(self._route), LOOPBACK, port, backlog=_BACKLOG)

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from localazure.layout import LOOPBACK, Layout
+from localazure.writing import replace, replace_private
 
 NAMES = ("*.vault.azure.net", "management.azure.com", "*.azurecr.io", "*.azurecontainerapps.io", "localhost")
 _VALID = dt.timedelta(days=397)  # the longest that all TLS clients take for a leaf
@@ -39,7 +40,7 @@ def ensure_certificates(layout: Layout) -> None:
     layout.certificate.parent.mkdir(parents=True, exist_ok=True)
     if not _usable(layout):
         _issue(layout)
-    _write(layout.ca_bundle, _bundle(layout))
+    replace(layout.ca_bundle, _bundle(layout))
 
 
 def _usable(layout: Layout) -> bool:
@@ -59,9 +60,9 @@ def _issue(layout: Layout) -> None:
     ca_key, leaf_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca = _authority(ca_key)
     leaf = _leaf(leaf_key, ca, ca_key)
-    _write(layout.certificate_key, _private(leaf_key), mode=0o600)
-    _write(layout.certificate, _public(leaf))
-    _write(layout.ca, _public(ca))
+    replace_private(layout.certificate_key, _private(leaf_key))
+    replace(layout.certificate, _public(leaf))
+    replace(layout.ca, _public(ca))
 
 
 def _builder(name: str, issuer: x509.Name | None, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
@@ -136,12 +137,3 @@ def _bundle(layout: Layout) -> str:
     paths.pop(layout.ca_bundle.resolve(), None)
     found = [pem for path in paths if path.is_file() for pem in _PEM.findall(path.read_text(errors="replace"))]
     return "\n".join(dict.fromkeys(found)) + "\n"
-
-
-def _write(path: Path, text: str, mode: int = 0o644) -> None:
-    """By rename, and with its mode from the first moment: a key is never readable by others."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
-        file.write(text)
-    draft.replace(path)

@@ -13,6 +13,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 
 from localazure.layout import LOOPBACK
+from localazure.listener import Listener
 
 _HEAD_LIMIT = 16 * 1024
 _HEAD_SECONDS = 10
@@ -27,11 +28,14 @@ class ConnectProxy:
     """
 
     def __init__(self, port: int, routes: Mapping[str, int], exists: Callable[[str], bool] = lambda _: True) -> None:
-        self.port = port
         self._routes = {host.lower(): target for host, target in routes.items()}
         self._exists = exists
-        self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._listener = Listener(port, self._listen, lambda: [writer.transport.abort for writer in self._open])
+
+    @property
+    def port(self) -> int:
+        return self._listener.port
 
     def route(self, host: str) -> int | None:
         """The loopback port of a host; None for every other host in the world."""
@@ -41,19 +45,14 @@ class ConnectProxy:
 
     async def start(self) -> None:
         """Listen. Raises `OSError` when the port is taken. A second start is ignored."""
-        if self._server is None:
-            self._server = await asyncio.start_server(self._serve, LOOPBACK, self.port, limit=_HEAD_LIMIT)
-            self.port = self._server.sockets[0].getsockname()[1]
+        await self._listener.start()
 
     async def stop(self) -> None:
         """Refuse connections from now on and cut the tunnels there are."""
-        server, self._server = self._server, None
-        if server is None:
-            return
-        server.close()
-        for writer in list(self._open):
-            writer.transport.abort()
-        await server.wait_closed()
+        await self._listener.stop()
+
+    async def _listen(self, port: int) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, LOOPBACK, port, limit=_HEAD_LIMIT)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localazure.shelf import Shelf
+from localazure.workloads.images import pinned
 from localazure.workloads.port import Revision
 
 KIND = "workload.behaviour"
@@ -53,9 +54,10 @@ class Rule:
     behaviour: Behaviour
 
     def matches(self, revision: Revision) -> bool:
-        """An image matches by its reference as deployed, or by its tag where it was deployed by tag and digest."""
+        """An image matches by its reference as deployed, or by the tag whose digest was deployed."""
+        named = self.image in (None, revision.image, revision.image.partition("@")[0])
         return (
-            self.image in (None, revision.image, revision.image.partition("@")[0])
+            (named or (self.image is not None and pinned(self.image) == revision.image))
             and self.service_id in (None, revision.service_id)
             and self.environment_id in (None, revision.environment_id)
         )

@@ -24,6 +24,7 @@ from localazure.layout import LOOPBACK
 from localazure.shelf import Shelf
 from localazure.workloads.behaviour import Behaviours
 from localazure.workloads.health import Answer, answer
+from localazure.workloads.images import Images
 from localazure.workloads.listener import Connection
 from localazure.workloads.port import Replica, Revision
 from localazure.workloads.ports import listen
@@ -57,6 +58,7 @@ class Runner:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._behaviours = Behaviours(shelf)
+        self._images = Images(shelf)
         self._revisions: dict[str, Revision] = {}
         self._processes: dict[str, dict[str, _Process]] = defaultdict(dict)  # by revision key, then by name, oldest first
         self._serving: dict[tuple[str, str], str] = {}
@@ -131,11 +133,18 @@ class Runner:
         self._behaviours.clear()
 
     def rows(self) -> list[dict[str, Any]]:
-        """`GET /workloads`: one row per service, of the revision that serves; replicas of all. null where none serves."""
+        """`GET /workloads`: one row per service, of the revision that serves; replicas of all. null where none serves.
+        An image that was deployed by digest is shown by the tag that was resolved to it."""
         services: dict[tuple[str, str], list[Revision]] = defaultdict(list)
         for revision in self._revisions.values():
             services[revision.environment_id, revision.service_id].append(revision)
         return [self._row(place, revisions) for place, revisions in sorted(services.items())]
+
+    def deployed(self, environment_id: str, service_id: str) -> set[str]:
+        """The images of a service's ready replicas, by the references they were deployed with."""
+        place = (environment_id, service_id)
+        mine = [one for one in self._revisions.values() if (one.environment_id, one.service_id) == place]
+        return {replica.image for one in mine for replica in self.replicas(one.key) if replica.ready}
 
     def _row(self, place: tuple[str, str], revisions: list[Revision]) -> dict[str, Any]:
         serving = self._revisions.get(self._serving.get(place, ""))
@@ -145,9 +154,11 @@ class Runner:
             "serviceId": place[1],
             "target": (serving or revisions[-1]).target,
             "revision": serving.name if serving else None,
-            "image": serving.image if serving else None,
+            "image": self._images.shown(serving.image) if serving else None,
             "env": dict(serving.env) if serving else {},
-            "replicas": [{"url": each.url, "image": each.image, "ready": each.ready} for each in replicas],
+            "replicas": [
+                {"url": each.url, "image": self._images.shown(each.image), "ready": each.ready} for each in replicas
+            ],
         }
 
     def _know(self, revision: Revision) -> None:

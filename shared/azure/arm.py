@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from shared.azure.credentials import CredentialFactory
 from shared.azure.failures import asking, judged
@@ -44,10 +45,10 @@ class Arm:
         response = await self._ask("GET", resource_id, api_version)
         return None if response.http_response.status_code == 404 else _document(self._accepted(response))
 
-    async def list(self, path: str, api_version: str) -> list[Json]:
+    async def list(self, path: str, api_version: str, query: Mapping[str, str] | None = None) -> list[Json]:
         """Every item of a collection, all pages. An absent collection (its group is gone) is empty."""
         items: list[Json] = []
-        response = await self._ask("GET", path, api_version)
+        response = await self._ask("GET", path, api_version, query=query)
         if response.http_response.status_code == 404:
             return items
         for _ in range(_MOST_PAGES):
@@ -87,9 +88,11 @@ class Arm:
     async def _write(self, method: str, path: str, api_version: str, body: Json | None) -> Json:
         return _document(await self._finish(self._accepted(await self._ask(method, path, api_version, body))))
 
-    async def _ask(self, method: str, path: str, api_version: str, body: Json | None = None) -> Response:
+    async def _ask(
+        self, method: str, path: str, api_version: str, body: Json | None = None, query: Mapping[str, str] | None = None
+    ) -> Response:
         # A name may hold what would end the path (`?`, `#`) or climb out of it.
-        url = f"{self._base_url}{quote(path, safe='/-_.~()')}?api-version={api_version}"
+        url = f"{self._base_url}{quote(path, safe='/-_.~()')}?{urlencode({'api-version': api_version, **(query or {})})}"
         return await self._send(method, url, body)
 
     async def _send(self, method: str, url: str, body: Json | None = None) -> Response:

@@ -34,6 +34,17 @@ class Container(Work):
         made = self.__dict__
         if "outbox" in made:
             await self.outbox.drain()
-        for name in ("signing_keys", "made_targets", "vaults", "arm", "bus", "issuer", "policy", "store", "credentials"):
+        for name in (
+            "signing_keys",
+            "made_targets",
+            "registries",
+            "vaults",
+            "arm",
+            "bus",
+            "issuer",
+            "policy",
+            "store",
+            "credentials",
+        ):
             if name in made:
                 await made[name].close()

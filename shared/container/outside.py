@@ -15,6 +15,7 @@ from shared.azure.arm import Arm
 from shared.azure.bus import Bus
 from shared.azure.credentials import Credentials
 from shared.azure.messaging import Messaging
+from shared.azure.registry import Registries
 from shared.azure.vault import Vaults
 from shared.events.active import Active
 from shared.events.journal import Journal
@@ -23,6 +24,7 @@ from shared.kernel.clock import draw, now
 from shared.kernel.settings import Settings
 from shared.operations.runs import Runs
 from shared.store.connection import Account
+from shared.store.revision import Revised
 from shared.store.table import TableStore
 from shared.targets.port import Target
 from shared.targets.registry import Targets, build
@@ -39,11 +41,11 @@ class Outside:
         return Credentials(self.settings.identity.managed_identity_client_id)
 
     @cached_property
-    def store(self) -> TableStore:
+    def store(self) -> Revised:
         state = self.settings.state
         if state.tables_connection:
-            return TableStore(Account(connection_string=state.tables_connection))
-        return TableStore(Account(endpoint=state.tables_endpoint, credential=self.credentials.get()))
+            return Revised(TableStore(Account(connection_string=state.tables_connection)))
+        return Revised(TableStore(Account(endpoint=state.tables_endpoint, credential=self.credentials.get())))
 
     @cached_property
     def bus(self) -> Bus:
@@ -60,6 +62,10 @@ class Outside:
     @cached_property
     def vaults(self) -> Vaults:
         return Vaults(self.credentials.get)
+
+    @cached_property
+    def registries(self) -> Registries:
+        return Registries(self.credentials.get)
 
     @cached_property
     def made_targets(self) -> Targets:

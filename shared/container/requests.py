@@ -8,6 +8,7 @@ from shared.container.outside import Outside
 from shared.kernel.clock import draw, now
 from shared.operations.cancelling import Cancelling
 from shared.operations.reading import Operations
+from shared.runtime.catalog.mutation import Mutations
 from shared.runtime.catalog.rows import Catalog
 from shared.runtime.catalog.where import Where
 from shared.runtime.configurations.reading import Configurations
@@ -19,7 +20,9 @@ from shared.runtime.drift.reading import DriftReader
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Isolation
 from shared.runtime.environments.service import Environments
+from shared.runtime.environments.tenancy import Tenancy
 from shared.runtime.health.addresses import Networks
+from shared.runtime.health.ingest import Ingest
 from shared.runtime.health.inventory import Inventory
 from shared.runtime.health.prober import Prober
 from shared.runtime.health.witness import Witness
@@ -81,6 +84,20 @@ class Requests(Outside):
     def inventory(self) -> Inventory:
         stale_after = self.settings.pace.stale_after
         return Inventory(self.store, self.isolation, self.catalog, self.where, now, stale_after)
+
+    # What sister services and workers tell.
+
+    @cached_property
+    def mutations(self) -> Mutations:
+        return Mutations(self.journal, self.where, frozenset(self.targets))
+
+    @cached_property
+    def tenancy(self) -> Tenancy:
+        return Tenancy(self.journal, now)
+
+    @cached_property
+    def ingest(self) -> Ingest:
+        return Ingest(self.journal, self.settings.pace.stale_after)
 
     @cached_property
     def policies(self) -> Policies:

@@ -12,7 +12,7 @@ from shared.kernel.clock import draw, now
 from shared.operations.model import OperationError, OperationKind, Run
 from shared.runtime.decommissioning import activities as decommissioning
 from shared.runtime.deployments import activities as deploying
-from shared.runtime.deployments import taking_back
+from shared.runtime.deployments import promotion, taking_back
 from shared.runtime.deployments.preparing import Preparing
 from shared.runtime.drift import sweep as drift_sweep
 from shared.runtime.environments import activities as provisioning
@@ -23,6 +23,7 @@ from shared.runtime.rollout.plan import Plans
 from shared.runtime.scaling import activities as scaling
 from shared.runtime.secrets.resolution import Resolver
 from shared.runtime.upkeep import sweep as upkeep
+from shared.runtime.upkeep.following import Following
 from shared.runtime.upkeep.settling import End, Settling
 
 
@@ -46,7 +47,7 @@ class Work(Requests):
             runs=self.runs,
             ending=self.ending,
             catalog=self.catalog,
-            preparing=Preparing(self.catalog, resolver, self.policies),
+            preparing=Preparing(self.catalog, resolver, self.policies, self.registries.resolve),
             plans=Plans(self.store, draw),
             effects=Effects(self.targets),
             witness=self.witness,
@@ -65,7 +66,17 @@ class Work(Requests):
 
     @cached_property
     def upkeep(self) -> upkeep.Deps:
-        return upkeep.Deps(self.active, self.isolation, self.outbox, self.settling, self.enforcing)
+        return upkeep.Deps(self.active, self.isolation, self.outbox, self.settling, self.enforcing, self.following)
+
+    @cached_property
+    def following(self) -> Following:
+        async def project(run: Run) -> None:
+            await promotion.run_project(self.deploying, run)
+
+        async def forget(run: Run) -> None:
+            await decommissioning.run_forget(self.decommissioned, run)
+
+        return Following(self.store, self.index, project, forget)
 
     @cached_property
     def settling(self) -> Settling:

@@ -163,7 +163,7 @@ class Attempt:
         if ENVIRONMENT in self.match.params and admitted.environment.environment_id != ident:
             raise NotFound("environment", ident)
         self.place = admitted.place
-        if admitted.binding.status is BindingStatus.SUSPENDED:
+        if admitted.binding.status is BindingStatus.SUSPENDED and not self.match.route.while_suspended:
             # A Pending one is an environment that is not ready, which the use case says.
             if rehearsal is None:
                 raise TenantSuspended

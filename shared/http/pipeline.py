@@ -175,6 +175,8 @@ class Pipeline:
         return next((route for route in self.table if route.method == "GET" and route.path == path), None)
 
     def _answered(self, request: Request, answer: Answer, etag: str | None) -> Response:
+        if answer.status == 204:
+            return Response(204, headers.standard())
         body = _json(answer.body)
         fields = headers.standard() | {headers.CONTENT_TYPE: headers.JSON}
         if answer.location is not None:

@@ -47,6 +47,7 @@ class Route:
     absolute: bool = False
     query: Mapping[str, Read] = field(default_factory=dict)
     deprecation: Deprecation | None = None
+    while_suspended: bool = False  # a mutation that a suspended tenant binding does not stop: what lifts it
 
     @property
     def full_path(self) -> str:

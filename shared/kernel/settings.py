@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 MOST_SHARDS = 100  # their keys have two digits
+LONGEST_HEARTBEAT = 30.0  # seconds: runtime.proto promises it
 
 
 class BadSettings(Exception):
@@ -79,12 +80,23 @@ class PaceSettings:
 
 
 @dataclass(frozen=True)
+class GrpcSettings:
+    """What runtime_grpc needs beside the rest."""
+
+    address: str  # host:port to listen on
+    streams_per_tenant: int
+    poll: float  # seconds between two looks at a watched environment's revision
+    heartbeat: float  # seconds
+
+
+@dataclass(frozen=True)
 class Settings:
     identity: IdentitySettings
     governance: GovernanceSettings
     state: StateSettings
     platform: PlatformSettings
     pace: PaceSettings
+    grpc: GrpcSettings
 
 
 @dataclass
@@ -142,6 +154,12 @@ def _shards(text: str) -> int:
     return shards
 
 
+def _heartbeat(text: str) -> float:
+    if not 0 < (seconds := _seconds(text)) <= LONGEST_HEARTBEAT:
+        raise ValueError(f"it needs a number above 0, at most {LONGEST_HEARTBEAT:g}")
+    return seconds
+
+
 def _key(text: str) -> bytes:
     if len(text) < 32:
         raise ValueError("it needs at least 32 characters")
@@ -151,7 +169,9 @@ def _key(text: str) -> bytes:
 def read(values: Mapping[str, str]) -> Settings:
     """Raises `BadSettings` naming everything that is missing or wrong."""
     reader = _Reader(values)
-    settings = Settings(_identity(reader), _governance(reader), _state(reader), _platform(reader), _pace(reader))
+    settings = Settings(
+        _identity(reader), _governance(reader), _state(reader), _platform(reader), _pace(reader), _grpc(reader)
+    )
     if reader.problems:
         raise BadSettings(reader.problems)
     return settings
@@ -209,4 +229,13 @@ def _pace(reader: _Reader) -> PaceSettings:
         transient_budget=reader.read("TRANSIENT_BUDGET_SECONDS", _seconds, "600"),
         operation_poll=reader.read("OPERATION_POLL_SECONDS", _seconds, "60"),
         activity_limit=reader.read("ACTIVITY_LIMIT_SECONDS", _seconds, "600"),
+    )
+
+
+def _grpc(reader: _Reader) -> GrpcSettings:
+    return GrpcSettings(
+        address=reader.text("GRPC_ADDRESS", "127.0.0.1:5010"),
+        streams_per_tenant=reader.read("GRPC_STREAMS_PER_TENANT", _whole, "2000"),
+        poll=reader.read("GRPC_POLL_SECONDS", _seconds, "1"),
+        heartbeat=reader.read("GRPC_HEARTBEAT_SECONDS", _heartbeat, "15"),
     )

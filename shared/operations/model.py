@@ -199,6 +199,17 @@ class Operation(Record):
         return hashlib.sha256(self.request_json.encode()).hexdigest()
 
     @property
+    def run(self) -> Run:
+        """Its current attempt, for what is done without an orchestration."""
+        return Run(
+            tenant_id=self.tenant_id,
+            environment_id=self.environment_id,
+            operation_id=self.operation_id,
+            attempt=self.attempt,
+            must_settle_by=self.must_settle_by,
+        )
+
+    @property
     def resource_path(self) -> str:
         """Its resource, under /v1/runtime."""
         return self.resource_location.removeprefix("/v1/runtime")

@@ -4,13 +4,14 @@ Applying is replacing: the old replicas end as the new ones become ready, so `pr
 Deployment is from the version whose stamp was read: a lower stamp cannot slip in between, and a write that met another is
 made again from what stands then. Its other objects follow from the workload or carry the stamp themselves.
 
-`observe` costs five lists per namespace, however many services there are.
+`observe` costs five lists per namespace, however many services there are, and a sixth where secrets are mounted.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared.azure.credentials import CredentialFactory
@@ -18,7 +19,7 @@ from shared.kernel.clock import Clock
 from shared.kernel.errors import Refused, Transient
 from shared.targets import aks_objects as objects
 from shared.targets import aks_scaling as scaling
-from shared.targets import naming
+from shared.targets import aks_secrets, naming
 from shared.targets.aks_reading import Listing, observations
 from shared.targets.port import Observation, Scaling, Site, Stamp, Workload
 
@@ -44,6 +45,8 @@ class Aks:
         if await self._deployment(cluster, site, workload.service_id) is None:
             await cluster.apply(objects.namespace(site))
         await _settings(cluster, objects.config_map(site, workload))
+        for one in objects.secret_classes(site, workload):
+            await cluster.apply(one)
         await self._roll_out(cluster, site, stamp, workload)
         await cluster.apply(objects.service(site, workload))
         await self._enforce(cluster, site, stamp, workload)
@@ -57,13 +60,19 @@ class Aks:
         for one in await cluster.list("ConfigMap", objects.namespace_of(site), labels):
             if one["metadata"]["name"] != kept:
                 await cluster.delete("ConfigMap", one["metadata"]["name"], objects.namespace_of(site))
+        for one in await _secret_classes(cluster, objects.namespace_of(site), labels):
+            if not one["metadata"]["name"].startswith(f"{kept}-"):
+                await cluster.delete(aks_secrets.KIND, one["metadata"]["name"], objects.namespace_of(site))
 
     async def observe(self, site: Site) -> Mapping[str, Observation]:
         cluster, namespace = self._cluster(site), objects.namespace_of(site)
         labels = {naming.ENVIRONMENT_LABEL: site.environment_id}
         kinds = ("Deployment", "ReplicaSet", "Pod", "HorizontalPodAutoscaler", "ConfigMap")
         lists = await asyncio.gather(*(cluster.list(kind, namespace, labels) for kind in kinds))
-        return observations(Listing(*lists), self._clock())
+        listing = Listing(*lists)
+        if aks_secrets.are_mounted(listing.deployments):
+            listing = replace(listing, secret_classes=await _secret_classes(cluster, namespace, labels))
+        return observations(listing, self._clock())
 
     async def scale(self, site: Site, stamp: Stamp, workload: Workload) -> None:
         cluster = self._cluster(site)
@@ -78,8 +87,11 @@ class Aks:
                 await self._claim(cluster, site, stamp, service_id)
             for kind in ("HorizontalPodAutoscaler", "Service", "Deployment"):
                 await cluster.delete(kind, name, namespace)
-            for one in await cluster.list("ConfigMap", namespace, objects.service_labels(site, service_id)):
+            labels = objects.service_labels(site, service_id)
+            for one in await cluster.list("ConfigMap", namespace, labels):
                 await cluster.delete("ConfigMap", one["metadata"]["name"], namespace)
+            for one in await _secret_classes(cluster, namespace, labels):
+                await cluster.delete(aks_secrets.KIND, one["metadata"]["name"], namespace)
 
     async def close(self) -> None:
         clusters, self._clusters = self._clusters, {}
@@ -188,6 +200,16 @@ class Aks:
             except (ValueError, OSError) as unreadable:  # ssl.SSLError is an OSError
                 raise Refused("kubernetes", "CertificateAuthorityUnreadable", server) from unreadable
         return self._clusters[key]
+
+
+async def _secret_classes(cluster: Cluster, namespace: str, labels: Mapping[str, str]) -> list[Json]:
+    """None on a cluster without the driver: there is no such resource."""
+    try:
+        return await cluster.list(aks_secrets.KIND, namespace, labels)
+    except Refused as refused:
+        if refused.code in ("NotFound", "404"):
+            return []
+        raise
 
 
 async def _settings(cluster: Cluster, wanted: Json) -> None:

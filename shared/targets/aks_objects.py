@@ -7,8 +7,7 @@ longer goes back to its default, so a count that came and went with the policy w
 A pod template follows from the workload alone (no stamp, no operation): applying an earlier workload finds the replica set
 that it had. Plain settings are a ConfigMap named after the revision, so the earlier settings come back too.
 
-A Key Vault reference is given to the process as App Service writes it, `@Microsoft.KeyVault(SecretUri=…)`: an honest
-reference, not its value. Values through the Secrets Store CSI driver are issue 5.
+A Key Vault reference is a file that the Secrets Store CSI driver mounts; its variable holds the path (`aks_secrets`).
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from typing import Any, Final
 
 from shared.kernel.canonical import sha256
 from shared.kernel.errors import Refused
-from shared.targets import naming
+from shared.targets import aks_secrets, naming
 from shared.targets.port import HealthProbe, SecretReference, Site, Stamp, Workload
 
 Json = dict[str, Any]
 
 LONGEST_NAME: Final = 63
-REFERENCE_PREFIX: Final = "@Microsoft.KeyVault(SecretUri="
+REFERENCE_PREFIX: Final = "@Microsoft.KeyVault(SecretUri="  # what earlier revisions gave to the process instead of a path
 _REQUESTS: Final = {"cpu": "250m", "memory": "256Mi"}
 _LIMITS: Final = {"memory": "1Gi"}
 
@@ -63,12 +62,20 @@ def config_map(site: Site, workload: Workload) -> Json:
     metadata = about(site, workload.service_id)
     metadata["name"] = config_map_name(workload.service_id, workload.revision)
     metadata["labels"][naming.REVISION_LABEL] = workload.revision
-    data = {name: _value(value) for name, value in sorted(workload.env.items())}
+    data = {name: _value(name, value) for name, value in sorted(workload.env.items())}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
-def _value(value: str | SecretReference) -> str:
-    return f"{REFERENCE_PREFIX}{naming.secret_uri(value)})" if isinstance(value, SecretReference) else value
+def _value(name: str, value: str | SecretReference) -> str:
+    return aks_secrets.path(name, value) if isinstance(value, SecretReference) else value
+
+
+def secret_classes(site: Site, workload: Workload) -> list[Json]:
+    """Idempotent by their names, as the ConfigMap is."""
+    metadata = about(site, workload.service_id)
+    metadata["labels"][naming.REVISION_LABEL] = workload.revision
+    prefix = config_map_name(workload.service_id, workload.revision)
+    return aks_secrets.classes(site, workload, metadata, prefix)
 
 
 def service(site: Site, workload: Workload) -> Json:
@@ -150,14 +157,20 @@ def _template(site: Site, workload: Workload) -> Json:
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [_container(workload)],
     }
+    if volumes := aks_secrets.volumes(workload, config_map_name(workload.service_id, workload.revision)):
+        spec["volumes"] = volumes
     annotations = {naming.RELEASE_ANNOTATION: workload.release, naming.CONTENT_ANNOTATION: content({"spec": spec})}
+    if workload.digest is not None:
+        annotations[naming.IMAGE_ANNOTATION] = naming.image_mark(workload)
     return {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
 
 
 def _container(workload: Workload) -> Json:
+    mounts = aks_secrets.mounts(workload)
     return {
+        **({"volumeMounts": mounts} if mounts else {}),
         "name": object_name(workload.service_id),
-        "image": workload.image,
+        "image": workload.reference,
         "envFrom": [{"configMapRef": {"name": config_map_name(workload.service_id, workload.revision)}}],
         "ports": [{"name": "http", "containerPort": workload.health.port, "protocol": "TCP"}],
         "resources": {"requests": _REQUESTS, "limits": _LIMITS},

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.targets import naming
+from shared.targets import aks_secrets, naming
 from shared.targets.aks_objects import REFERENCE_PREFIX, content
 from shared.targets.port import Observation, ObservedReplica, ObservedRevision
 
@@ -29,6 +29,7 @@ class Listing:
     pods: Sequence[Json]
     autoscalers: Sequence[Json]
     config_maps: Sequence[Json]
+    secret_classes: Sequence[Json] = ()
 
 
 def observations(listing: Listing, observed_at: datetime) -> dict[str, Observation]:
@@ -41,6 +42,7 @@ def observations(listing: Listing, observed_at: datetime) -> dict[str, Observati
             pods[_owner(one, "ReplicaSet")].append(one)
     scaled = {one.get("spec", {}).get("scaleTargetRef", {}).get("name") for one in listing.autoscalers}
     settings = {one["metadata"]["name"]: one.get("data") or {} for one in listing.config_maps}
+    classes = {one["metadata"]["name"]: one for one in listing.secret_classes}
     found = {}
     for deployment in listing.deployments:
         name = deployment["metadata"]["name"]
@@ -50,7 +52,7 @@ def observations(listing: Listing, observed_at: datetime) -> dict[str, Observati
             observed_at=observed_at,
             replicas=int(deployment["spec"].get("replicas", 1)),
             autoscaled=name in scaled,
-            env=_env(template, settings),
+            env=_env(template, settings, aks_secrets.files(template, classes)),
             revisions=_revisions(deployment, sets[name], pods),
             stamp=_annotation(deployment, naming.STAMP_ANNOTATION),
         )
@@ -151,10 +153,13 @@ def _name(replica_set: Json) -> str:
 
 
 def _image(replica_set: Json, pods: Sequence[Json]) -> str:
-    """The template's image, or that of a pod that was changed by itself."""
-    wanted = _first_container(replica_set["spec"].get("template") or {}).get("image") or ""
+    """The template's image, or that of a pod that was changed by itself; a digest of ours by the tag it had."""
+    template = replica_set["spec"].get("template") or {}
+    wanted = _first_container(template).get("image") or ""
     running = [_first_container(pod).get("image") for pod in pods]
-    return str(next((image for image in running if image and image != wanted), wanted))
+    deployed = str(next((image for image in running if image and image != wanted), wanted))
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    return naming.shown_image(deployed, annotations.get(naming.IMAGE_ANNOTATION))
 
 
 def _replica(pod: Json) -> ObservedReplica:
@@ -175,14 +180,14 @@ def _addresses(pods: Sequence[Json]) -> list[str]:
     return found
 
 
-def _env(template: Json, settings: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def _env(template: Json, settings: Mapping[str, Mapping[str, str]], files: Mapping[str, str]) -> dict[str, str]:
     """As the process sees it: ConfigMaps first, variables of the container over them."""
     container = _first_container(template)
     env: dict[str, str] = {}
     for source in container.get("envFrom") or []:
         env |= settings.get((source.get("configMapRef") or {}).get("name", ""), {})
     env |= {row["name"]: str(row.get("value") or "") for row in container.get("env") or []}
-    return {name: _value(value) for name, value in env.items()}
+    return {name: files.get(value) or _value(value) for name, value in env.items()}
 
 
 def _value(value: str) -> str:

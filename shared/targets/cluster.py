@@ -22,6 +22,7 @@ from lightkube import ApiError, AsyncClient, KubeConfig
 from lightkube.config.models import Cluster as Server
 from lightkube.config.models import User
 from lightkube.core.resource import Resource
+from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.autoscaling_v2 import HorizontalPodAutoscaler
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, Service
@@ -48,6 +49,9 @@ _KINDS: Mapping[str, Any] = {
     "Service": Service,
     "ConfigMap": ConfigMap,
     "HorizontalPodAutoscaler": HorizontalPodAutoscaler,
+    "SecretProviderClass": create_namespaced_resource(
+        "secrets-store.csi.x-k8s.io", "v1", "SecretProviderClass", "secretproviderclasses"
+    ),
 }
 
 

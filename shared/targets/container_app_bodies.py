@@ -78,7 +78,11 @@ def app(site: Site, stamp: Stamp, workload: Workload, content: Json, traffic: li
         configuration["registries"] = [{"server": registry, "identity": identity}]
     body: Json = {
         "location": site.region,
-        "tags": {**naming.tags(site, stamp, workload.service_id), naming.RELEASE_TAG: workload.release},
+        "tags": {
+            **naming.tags(site, stamp, workload.service_id),
+            naming.RELEASE_TAG: workload.release,
+            **naming.image_tag(workload),
+        },
         "properties": {"environmentId": environment, "configuration": configuration, "template": content},
     }
     if identity:
@@ -94,7 +98,7 @@ def template(site: Site, workload: Workload) -> Json:
     """The revision-scope part, with its suffix."""
     container = {
         "name": app_name(workload.service_id),
-        "image": workload.image,
+        "image": workload.reference,
         "env": [_variable(name, value) for name, value in sorted(workload.env.items())],
         "resources": _RESOURCES,
         "probes": probes(workload.health),

@@ -42,6 +42,14 @@ def secrets(app: Json, revisions: Mapping[str, Json], needed: list[Json]) -> lis
     return [entries[name] for name in sorted(entries)]
 
 
+def tags_kept(app: Json, revisions: Mapping[str, Json]) -> dict[str, str]:
+    """The app's tags without the names of images that no active revision runs: an app has room for 50."""
+    used = reading.images_used(list(revisions.values()))
+    names = {f"{naming.IMAGE_TAG}{naming.short(image.partition('@')[2])}" for image in used}
+    tags: dict[str, str] = dict(app.get("tags") or {})
+    return {name: text for name, text in tags.items() if not name.startswith(naming.IMAGE_TAG) or name in names}
+
+
 def marks(stamp: Stamp) -> dict[str, str]:
     return {
         naming.OPERATION_TAG: stamp.operation_id,

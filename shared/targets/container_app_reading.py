@@ -116,7 +116,7 @@ def observation(
     template = _template(current or app)
     scale = template.get("scale") or {}
     count = (current or app)["properties"].get("replicas") if autoscaled(scale) else scale.get("minReplicas")
-    observed = [_revision(one, replicas.get(one["name"]), serving) for one in shown]
+    observed = [_revision(app, one, replicas.get(one["name"]), serving) for one in shown]
     return Observation(
         service_id=tag(app, naming.SERVICE_TAG) or "",
         observed_at=observed_at,
@@ -129,13 +129,16 @@ def observation(
 
 
 def _revision(
-    revision: Mapping[str, Any], replicas: Sequence[Mapping[str, Any]] | None, serving: str | None
+    app: Mapping[str, Any],
+    revision: Mapping[str, Any],
+    replicas: Sequence[Mapping[str, Any]] | None,
+    serving: str | None,
 ) -> ObservedRevision:
     properties, name = revision["properties"], str(revision["name"])
     active = bool(properties.get("active"))
     return ObservedRevision(
         name=revision_of(name) or name,
-        image=_image(_template(revision)),
+        image=_image(app, _template(revision)),
         replicas=_replicas(revision, replicas) if active else [],
         addresses=[f"https://{properties['fqdn']}"] if active and properties.get("fqdn") else [],
         serving=name == serving,
@@ -178,7 +181,7 @@ def _unborn(app: Mapping[str, Any], revisions: Sequence[Mapping[str, Any]]) -> l
     return [
         ObservedRevision(
             name=revision_of(name) or name,
-            image=_image(template),
+            image=_image(app, template),
             replicas=[],
             addresses=[],
             serving=name == serving_name(app),
@@ -201,8 +204,14 @@ def _value(row: Mapping[str, Any], urls: Mapping[str, str | None]) -> str:
     return f"keyvault:{url}" if url else f"secret:{name}"
 
 
-def _image(template: Mapping[str, Any]) -> str:
-    return str(_container(template).get("image") or "")
+def _image(app: Mapping[str, Any], template: Mapping[str, Any]) -> str:
+    return naming.tagged_image(str(_container(template).get("image") or ""), app.get("tags") or {})
+
+
+def images_used(revisions: Sequence[Mapping[str, Any]]) -> set[str]:
+    """What its active revisions run, as it is deployed."""
+    active = (one for one in revisions if one["properties"].get("active"))
+    return {str(_container(_template(one)).get("image") or "") for one in active}
 
 
 def _variables(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -58,7 +58,8 @@ class ContainerApps:
             await self._put(site, stamp, workload, app, revisions, template)
             return
         sleeping = standing is not None and not standing["properties"].get("active")
-        marks = {naming.RELEASE_TAG: workload.release} | ({naming.PROMOTED_TAG: ""} if sleeping else {})
+        marks = {naming.RELEASE_TAG: workload.release, **naming.image_tag(workload)}
+        marks |= {naming.PROMOTED_TAG: ""} if sleeping else {}
         await self._restamp(app, stamp, bodies.secrets(site, workload), revisions, marks)
         if sleeping:
             await self._arm.post(f"{app_id}/revisions/{name}/activate", CONTAINER_APPS)
@@ -133,7 +134,7 @@ class ContainerApps:
         secrets = decisions.secrets(app, revisions, bodies.secrets(site, workload))
         wanted = f"{app['name']}--{template['revisionSuffix']}"
         body = bodies.app(site, stamp, workload, template, traffic or bodies.all_traffic(wanted), secrets)
-        body["tags"] = {**(app.get("tags") or {}), **body["tags"]}
+        body["tags"] = {**decisions.tags_kept(app, revisions), **body["tags"]}
         await self._arm.put_no_wait(app["id"], CONTAINER_APPS, body)
 
     async def _restamp(

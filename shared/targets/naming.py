@@ -8,11 +8,12 @@ id itself always stands beside it, in a tag or an annotation.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from shared.kernel.canonical import sha256
 from shared.kernel.errors import Superseded
-from shared.targets.port import SecretReference, Site, Stamp
+from shared.targets.port import SecretReference, Site, Stamp, Workload, repository_of
 
 _HASH = 6  # hex digits
 _LABEL_VALUE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -28,6 +29,7 @@ OPERATION_TAG: Final = "cs-operation-id"
 ATTEMPT_TAG: Final = "cs-attempt"
 STAMP_TAG: Final = "cs-stamp"
 RELEASE_TAG: Final = "cs-release"
+IMAGE_TAG: Final = "cs-image-"  # with the beginning of a digest: the image as it is shown, from its tag on
 PROMOTED_TAG: Final = "cs-promoted"  # the revision that was last let serve alone
 
 # Kubernetes labels and annotations
@@ -42,6 +44,7 @@ OPERATION_ANNOTATION: Final = f"{DOMAIN}/operation-id"
 ATTEMPT_ANNOTATION: Final = f"{DOMAIN}/attempt"
 STAMP_ANNOTATION: Final = f"{DOMAIN}/stamp"
 RELEASE_ANNOTATION: Final = f"{DOMAIN}/release"
+IMAGE_ANNOTATION: Final = f"{DOMAIN}/image"  # the image as it is shown, behind its digest
 CONTENT_ANNOTATION: Final = f"{DOMAIN}/content"  # a hash of what the containers run, as we applied it
 
 
@@ -68,6 +71,36 @@ def is_revision(name: str) -> bool:
 def secret_uri(reference: SecretReference) -> str:
     """The secret's identifier in Key Vault, version included."""
     return f"{reference.vault_uri.rstrip('/')}/secrets/{reference.secret_name}/{reference.version}"
+
+
+def image_mark(workload: Workload) -> str:
+    """What stands beside a deployed digest, so that it is shown by its tag again."""
+    return f"{workload.digest}={workload.image}"
+
+
+def shown_image(deployed: str, mark: str | None) -> str:
+    """The image as we show it, where `mark` is of the very digest that is deployed; else as it is deployed."""
+    digest, _, image = (mark or "").partition("=")
+    return image if image and deployed == f"{repository_of(image)}@{digest}" else deployed
+
+
+def image_tag(workload: Workload) -> dict[str, str]:
+    """The same as an ARM tag, which has less room: the name holds 16 digits of the digest, the value is what follows the
+    repository."""
+    if workload.digest is None:
+        return {}
+    return {f"{IMAGE_TAG}{short(workload.digest)}": workload.image.removeprefix(repository_of(workload.image))}
+
+
+def tagged_image(deployed: str, tags: Mapping[str, str]) -> str:
+    repository, _, digest = deployed.partition("@")
+    rest = tags.get(f"{IMAGE_TAG}{short(digest)}") if digest else None
+    return f"{repository}{rest}" if rest else deployed
+
+
+def short(digest: str) -> str:
+    """The beginning of a digest, enough to tell the images of one app apart."""
+    return digest.partition(":")[2][:16]
 
 
 def tags(site: Site, stamp: Stamp, service_id: str) -> dict[str, str]:

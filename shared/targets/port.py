@@ -72,9 +72,16 @@ class Scaling(Record):
     scale_to_zero: bool = False
 
 
+def repository_of(image: str) -> str:
+    """`registry/name`. A registry may carry a port: a tag is what follows the last `:` after the last `/`."""
+    folder, slash, last = image.partition("@")[0].rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}"
+
+
 class Workload(Record):
     service_id: str
-    image: str  # as it is to run: registry/name:tag or @sha256
+    image: str  # as it is shown: registry/name:tag or @sha256
+    digest: str | None = None  # what its tag meant when the release was prepared
     replicas: int
     env: dict[str, str | SecretReference] = {}
     health: HealthProbe = HealthProbe()
@@ -82,9 +89,16 @@ class Workload(Record):
     release: str  # the deployment that introduced this state of the service
 
     @property
+    def reference(self) -> str:
+        """What is deployed: `registry/name@sha256:…`, which nobody can make mean something else; the image as it is shown
+        where no digest is known."""
+        return f"{repository_of(self.image)}@{self.digest}" if self.digest else self.image
+
+    @property
     def revision(self) -> str:
         """The revision's name (a Container Apps suffix, a pod label): follows from everything that makes a new one."""
-        content = self.model_dump(mode="json", exclude={"replicas", "scaling"})
+        unknown = {"digest"} if self.digest is None else set()  # workloads from before digests keep their names
+        content = self.model_dump(mode="json", exclude={"replicas", "scaling"} | unknown)
         return f"r{sha256(content)[:REVISION_DIGITS]}"
 
 
@@ -97,7 +111,7 @@ class ObservedRevision(Record):
     """One revision as the target tells it now."""
 
     name: str  # `Workload.revision` for what we made; the target's own name for what somebody else made
-    image: str
+    image: str  # `Workload.image` where it is ours and runs what we deployed; else what the target itself names
     replicas: list[ObservedReplica]
     addresses: list[str]  # base URLs to probe, e.g. http://10.2.0.7:8080; empty when it cannot be reached from here
     serving: bool  # gets the service's traffic

@@ -1,4 +1,4 @@
-"""The targets that this platform deploys to, by the names of the contract. `functions` and `app-service` have none yet."""
+"""The targets that this platform deploys to, by the names of the contract."""
 
 from __future__ import annotations
 
@@ -19,9 +19,16 @@ class Targets:
     def __init__(self, arm: Arm, credential: CredentialFactory, clock: Clock) -> None:
         from shared.targets.aks import Aks
         from shared.targets.container_apps import ContainerApps
+        from shared.targets.web_site_bodies import APP_SERVICE, FUNCTIONS
+        from shared.targets.web_sites import WebSites
 
         self._aks = Aks(credential, clock)
-        self.by_name: Mapping[str, Target] = {"aks": self._aks, "container-apps": ContainerApps(arm, clock)}
+        self.by_name: Mapping[str, Target] = {
+            "aks": self._aks,
+            "container-apps": ContainerApps(arm, clock),
+            FUNCTIONS.target: WebSites(FUNCTIONS, arm, clock),
+            APP_SERVICE.target: WebSites(APP_SERVICE, arm, clock),
+        }
 
     async def close(self) -> None:
         """Ends the connections to clusters; `arm` and the credential are closed by who made them."""

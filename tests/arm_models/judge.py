@@ -33,6 +33,21 @@ MODELS: dict[str, tuple[str, str, str]] = {
         "CredentialResults",
         "",
     ),
+    "microsoft.web/serverfarms": ("azure.mgmt.web.models", "AppServicePlan", ""),
+    "microsoft.web/sites": ("azure.mgmt.web.models", "Site", ""),
+    "microsoft.web/sites/slots": ("azure.mgmt.web.models", "Site", ""),
+    **{
+        f"microsoft.web/sites{slots}/{below}": ("azure.mgmt.web.models", answered, sent)
+        for slots in ("", "/slots")
+        for below, answered, sent in (
+            ("config", "StringDictionary", ""),
+            ("config/list", "StringDictionary", ""),
+            ("instances", "WebSiteInstanceStatus", ""),
+            ("functions", "FunctionEnvelope", ""),
+            ("slotsswap", "CsmSlotEntity", "CsmSlotEntity"),
+        )
+    },
+    "microsoft.insights/autoscalesettings": ("azure.mgmt.monitor.models", "AutoscaleSettingResource", ""),
     "microsoft.authorization/roleassignments": (
         "azure.mgmt.authorization.v2022_04_01.models",
         "RoleAssignment",

@@ -52,7 +52,7 @@ class Observer:
         """What came so far of one environment."""
         return [one for one in list(self._delivered) if one.environment_id == environment_id]
 
-    def wait(self, environment_id: str, kind: str, seconds: float = 20.0) -> list[Delivered]:
+    def wait(self, environment_id: str, kind: str, seconds: float = 60.0) -> list[Delivered]:
         """The events of that kind, once there is one. Raises `AssertionError` when none comes."""
         deadline = time.monotonic() + seconds
         while not (found := [one for one in self.of(environment_id) if one.kind == kind]):

@@ -64,6 +64,10 @@ class Route:
         found = re.search(r"\{([a-zA-Z]+)\}", self.path)
         return found[1] if found else ""
 
+    def body(self, tenant_id: str, environment_id: str) -> dict[str, Any]:
+        """A body that the route takes; empty for an action."""
+        return BODIES[self.path](tenant_id, environment_id) if self.path in BODIES else {}
+
     def at(self, ident: str) -> str:
         """The whole path, with `ident` in the place of every parameter."""
         return PREFIX + re.sub(r"\{[a-zA-Z]+\}", lambda _: ident, self.path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -156,7 +155,7 @@ def test_without_its_scope_a_route_is_403_whatever_else_is_wrong(platform: Platf
     caller = platform.tenant(shop.tenant.tenant_id, others)
     for body in ({}, {"environmentId": shop.environment_id, "unknown": 1}):
         answer = caller.request(
-            route.method, route.at("env-0000000000000000"), json=body if route.method == "POST" else None
+            route.method, route.at("env-0000000000000000"), json=None if route.method == "GET" else body
         )
         problem(answer, 403, "InsufficientScope")
         challenge = answer.headers["WWW-Authenticate"]
@@ -242,10 +241,9 @@ def test_changing_what_is_anothers_is_changing_what_is_not_there(platform: Platf
     stranger = platform.fresh_tenant()
 
     def attempt(environment_id: str, deployment_id: str) -> httpx.Response:
-        make: Callable[[str, str], dict[str, Any]] = BODIES.get(route.path, lambda *_: {})
-        body = make(stranger.tenant_id, environment_id)
+        body = route.body(stranger.tenant_id, environment_id)
         ident = {"environmentId": environment_id, "deploymentId": deployment_id}.get(route.parameter, environment_id)
-        return stranger.request("POST", route.at(ident), json=body)
+        return stranger.request(route.method, route.at(ident), json=body)
 
     same_but_for_the_trace(
         attempt(shop.environment_id, shop.deployment_id),

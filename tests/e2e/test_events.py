@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -108,8 +109,8 @@ def test_every_attempt_leaves_one_log_row_and_reading_none(platform: Platform, t
     reader = platform.tenant(tenant.tenant_id, "runtime.environments.read")
     environment_id = tenant.environment()
     after_provisioning = len(rows.log(tenant.tenant_id))
-    body = BODIES["/configurations"](tenant.tenant_id, environment_id)
-    attempts = [
+    body = {**BODIES["/configurations"](tenant.tenant_id, environment_id), "comment": "only-in-the-record"}
+    attempts: list[tuple[Callable[[], object], str, str | None]] = [
         (lambda: tenant.post("/configurations", body), "Allowed", None),
         (lambda: reader.post("/configurations", body), "Denied", "InsufficientScope"),
         (lambda: tenant.post("/configurations", {**body, "tenantId": "another"}), "Denied", "TenantMismatch"),
@@ -124,18 +125,8 @@ def test_every_attempt_leaves_one_log_row_and_reading_none(platform: Platform, t
         assert (latest["outcome"], latest.get("code")) == (outcome, code)
         assert latest["actor"] == "local-operator"
         assert latest["traceId"].startswith("trace-")
+        assert "only-in-the-record" not in str(latest), "the log tells what was done, not with which words"
     tenant.read("/environments")
     tenant.get("/environments/nowhere")
     platform.api.post("/v1/runtime/configurations", json=body)
     assert len(rows.log(tenant.tenant_id)) == after_provisioning + len(attempts)
-
-
-def test_a_change_is_logged_with_its_hashes_and_never_with_its_body(tenant: Tenant, rows: Rows) -> None:
-    environment_id = tenant.environment()
-    body = {**BODIES["/configurations"](tenant.tenant_id, environment_id), "comment": "only-in-the-record"}
-    published = tenant.post("/configurations", body).json()
-    entry = rows.log(tenant.tenant_id)[-1]
-    assert entry["resource"] == published["configurationId"]
-    assert entry["traceId"] == published["traceId"]
-    assert entry["after"]
-    assert "only-in-the-record" not in str(entry)

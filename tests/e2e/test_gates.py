@@ -1,25 +1,21 @@
-"""Nothing is promoted without evidence of its own, and what fails is taken back.
-
-The scenarios run at the same time in environments of their own; each test then looks at one of them.
-"""
+"""Nothing is promoted without evidence of its own, and what fails is taken back."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.e2e.driving import API, WORKER, Json, Platform, Tenant, component, image, until
+from tests.e2e.driving import API, WORKER, Json, Platform, Tenant, component, image
 from tests.e2e.observer import Observer
 from tests.e2e.test_http import problem
 
 GOOD = "1.4.2"
 QUICK = {"stableSeconds": 1, "retryTimeoutSeconds": 3}
 MEGABYTES = 5 * 1024 * 1024
-# name -> (version that behaves so, the rule); each version is deployed by one scenario only
+# name -> (version that behaves so, the rule)
 NEVER_PROMOTED: Mapping[str, tuple[str, dict[str, Any]]] = {
     "unhealthy": ("2.0.0", {"status": "Unhealthy"}),
     "200 with an unhealthy body": ("2.0.1", {"status": "Unhealthy", "httpStatus": 200}),
@@ -37,72 +33,69 @@ NEVER_PROMOTED: Mapping[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """One environment: what ran, what was tried, and what was seen when it had ended."""
-
-    tenant: Tenant
-    environment_id: str
-    good: Json
-    tried: Json
-    running: dict[str, set[str]]
-
-
 def both(version: str) -> list[Json]:
     return [component(API, version), component(WORKER, version, target="container-apps")]
 
 
-def play(platform: Platform, version: str) -> Scenario:
-    tenant = platform.fresh_tenant()
-    environment_id = tenant.environment()
-    good = tenant.release(environment_id, both(GOOD), seconds=120, gate=QUICK)
-    tried = tenant.release(environment_id, both(version), seconds=120, gate=QUICK)
-    return Scenario(tenant, environment_id, good, tried, platform.control.running(environment_id))
+def told(deployment: Json) -> list[tuple[str, int | None]]:
+    """(phase, wave) of each entry of the history."""
+    return [(entry["phase"], entry.get("wave")) for entry in deployment["rolloutHistory"]]
 
 
-@pytest.fixture(scope="module")
-def scenarios(platform: Platform) -> dict[str, Future[Scenario]]:
-    """Every scenario, a few at a time, so that two cores keep the gates' time."""
-    healthy = f"{platform.endpoints['control']}/health"
-    for version, rule in NEVER_PROMOTED.values():
-        if "redirectTo" in rule:
-            rule = {**rule, "redirectTo": healthy}
-        for module in (API, WORKER):
-            platform.control.behave(image=image(module, version), **rule)
-    with ThreadPoolExecutor(5) as pool:
-        return {name: pool.submit(play, platform, version) for name, (version, _) in NEVER_PROMOTED.items()}
+class Ground:
+    """An environment in which the good version runs; one behaviour after the other is tried in it and taken back."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._made: tuple[Tenant, str] | None = None
+
+    def ready(self, platform: Platform) -> tuple[Tenant, str]:
+        if self._made is None:
+            tenant = platform.fresh_tenant()
+            environment_id = tenant.environment()
+            good = tenant.release(environment_id, both(GOOD), gate=QUICK)
+            assert good["status"] == "Completed", good
+            self._made = tenant, environment_id
+        return self._made
 
 
+GROUNDS = [Ground() for _ in range(4)]
+
+
+@pytest.mark.together
 @pytest.mark.parametrize("name", NEVER_PROMOTED)
-def test_what_does_not_prove_its_health_is_never_promoted(scenarios: dict[str, Future[Scenario]], name: str) -> None:
-    scenario = scenarios[name].result()
-    assert scenario.good["status"] == "Completed", scenario.good
-    tried = scenario.tried
+def test_what_does_not_prove_its_health_is_never_promoted(platform: Platform, name: str) -> None:
+    version, rule = NEVER_PROMOTED[name]
+    if "redirectTo" in rule:
+        rule = {**rule, "redirectTo": f"{platform.endpoints['control']}/health"}
+    ground = GROUNDS[list(NEVER_PROMOTED).index(name) % len(GROUNDS)]
+    with ground.lock:
+        tenant, environment_id = ground.ready(platform)
+        for module in (API, WORKER):
+            platform.control.behave(environmentId=environment_id, image=image(module, version), **rule)
+        tried = tenant.release(environment_id, both(version), gate=QUICK)
+        running = platform.control.running(environment_id)
     assert (tried["status"], tried["phase"]) == ("RolledBack", "RolledBack"), tried
     assert tried["error"]["code"] in ("GateFailed", "GateInconclusive"), tried["error"]
-    assert scenario.running == {module: {image(module, GOOD)} for module in (API, WORKER)}, "the earlier version runs again"
+    assert running == {module: {image(module, GOOD)} for module in (API, WORKER)}, "the earlier version really runs again"
+    the_evidence_is_newer_than_the_apply(tried, version)
+    each_phase_is_told_once(tried)
 
 
-@pytest.mark.parametrize("name", NEVER_PROMOTED)
-def test_the_stored_evidence_is_newer_than_the_apply(scenarios: dict[str, Future[Scenario]], name: str) -> None:
-    history = scenarios[name].result().tried["rolloutHistory"]
+def the_evidence_is_newer_than_the_apply(tried: Json, version: str) -> None:
+    history = tried["rolloutHistory"]
     rolling, gating = (next(one for one in history if one["phase"] == phase) for phase in ("RollingOut", "HealthGating"))
     samples = gating["gate"]["samples"]
     assert {sample["serviceId"] for sample in samples} == {API, WORKER}
     assert all(sample["evaluatedAt"] > rolling["endedAt"] for sample in samples)
-    version = NEVER_PROMOTED[name][0]
-    bad = [sample for sample in samples if sample["status"] == "Healthy" and sample["image"].endswith(f":{version}")]
-    assert not bad, "no answer of the new revision was taken for health"
+    taken = [one for one in samples if one["status"] == "Healthy" and one["image"].endswith(f":{version}")]
+    assert not taken, "no answer of the new revision was taken for health"
     assert gating["gate"]["verdict"] in ("Failed", "Inconclusive")
+    assert [entry["phase"] for entry in history if "gate" in entry] == ["HealthGating"]
 
 
-@pytest.mark.parametrize("name", NEVER_PROMOTED)
-def test_the_history_tells_each_phase_once_and_ends_with_the_outcome(
-    scenarios: dict[str, Future[Scenario]], name: str
-) -> None:
-    history = scenarios[name].result().tried["rolloutHistory"]
-    told = [(entry["phase"], entry.get("wave")) for entry in history]
-    assert told == [
+def each_phase_is_told_once(tried: Json) -> None:
+    assert told(tried) == [
         ("Requested", None),
         ("Provisioning", None),
         ("Configuring", None),
@@ -111,38 +104,33 @@ def test_the_history_tells_each_phase_once_and_ends_with_the_outcome(
         ("RollingBack", 0),
         ("RolledBack", None),
     ]
-    assert all("endedAt" in entry for entry in history)
-    assert [entry["phase"] for entry in history if "gate" in entry] == ["HealthGating"]
+    assert all("endedAt" in entry for entry in tried["rolloutHistory"])
 
 
-@pytest.fixture(scope="module")
-def rolled_back(scenarios: dict[str, Future[Scenario]]) -> Scenario:
-    return scenarios["unhealthy"].result()
-
-
-def test_an_automatic_rollback_puts_the_environment_on_hold(rolled_back: Scenario) -> None:
-    state = rolled_back.tenant.read(f"/environments/{rolled_back.environment_id}")
-    assert state["stableDeploymentId"] == rolled_back.good["deploymentId"]
-    assert state["hold"]["deploymentId"] == rolled_back.tried["deploymentId"]
+@pytest.mark.together
+def test_an_automatic_rollback_is_told_once_and_holds_until_a_person_deploys(
+    platform: Platform, tenant: Tenant, observer: Observer
+) -> None:
+    environment_id = tenant.environment()
+    good = tenant.release(environment_id, both(GOOD), gate=QUICK)
+    platform.control.behave(environmentId=environment_id, image=image(API, "3.1.0"), status="Unhealthy")
+    tried = tenant.release(environment_id, both("3.1.0"), gate=QUICK)
+    assert tried["status"] == "RolledBack", tried
+    state = tenant.read(f"/environments/{environment_id}")
+    assert state["stableDeploymentId"] == good["deploymentId"]
+    assert state["hold"]["deploymentId"] == tried["deploymentId"]
     assert "activeOperationId" not in state
-    versions = {row["serviceId"]: row["version"] for row in state["inventory"]}
-    assert versions == {API: GOOD, WORKER: GOOD}
-
-
-def test_a_rollback_is_told_by_exactly_one_event(rolled_back: Scenario, observer: Observer) -> None:
-    [event] = observer.wait(rolled_back.environment_id, "RuntimeDeploymentRolledBack")
-    assert event.body["payload"]["deploymentId"] == rolled_back.tried["deploymentId"]
-    assert event.body["payload"]["restored"] == rolled_back.good["deploymentId"]
-    assert event.body["traceId"] == rolled_back.tried["traceId"]
-
-
-def test_a_person_may_deploy_in_spite_of_the_hold_and_lifts_it(rolled_back: Scenario) -> None:
-    """Last of the tests on this scenario: it moves on."""
-    tenant, environment_id = rolled_back.tenant, rolled_back.environment_id
-    assert tenant.release(environment_id, [component(version="1.4.3")])["status"] == "Completed"
+    assert {row["serviceId"]: row["version"] for row in state["inventory"]} == {API: GOOD, WORKER: GOOD}
+    observer.wait(environment_id, "RuntimeDeploymentRolledBack")
+    assert tenant.release(environment_id, [component(version="1.4.3")], gate=QUICK)["status"] == "Completed"
     assert "hold" not in tenant.read(f"/environments/{environment_id}")
+    [event] = observer.wait(environment_id, "RuntimeDeploymentRolledBack")
+    assert event.body["payload"]["deploymentId"] == tried["deploymentId"]
+    assert event.body["payload"]["restored"] == good["deploymentId"]
+    assert event.body["traceId"] == tried["traceId"]
 
 
+@pytest.mark.together
 def test_a_first_deployment_that_fails_leaves_nothing_running(platform: Platform, tenant: Tenant) -> None:
     environment_id = tenant.environment()
     platform.control.behave(environmentId=environment_id, status="Unhealthy")
@@ -157,31 +145,26 @@ def test_a_first_deployment_that_fails_leaves_nothing_running(platform: Platform
     assert (operation["status"], operation["error"]["code"]) == ("Failed", "NoStableSnapshot")
 
 
-def test_waves_roll_out_one_after_the_other(tenant: Tenant) -> None:
+@pytest.mark.together
+def test_waves_roll_out_one_after_the_other_and_are_taken_back_in_reverse(platform: Platform, tenant: Tenant) -> None:
     environment_id = tenant.environment()
-    components = [component(API, wave=1), component(WORKER, target="container-apps", wave=3)]
+    components = [component(API, GOOD, wave=1), component(WORKER, GOOD, target="container-apps", wave=3)]
     done = tenant.release(environment_id, components, gate=QUICK)
-    told = [(entry["phase"], entry.get("wave")) for entry in done["rolloutHistory"]]
     waves = [("RollingOut", 1), ("HealthGating", 1), ("RollingOut", 3), ("HealthGating", 3)]
-    assert told[3:-2] == waves, told
-    assert told[-2:] == [("Promoting", None), ("Completed", None)]
+    assert told(done)[3:-2] == waves, done
+    assert told(done)[-2:] == [("Promoting", None), ("Completed", None)]
     first, second = (entry for entry in done["rolloutHistory"] if entry["phase"] == "HealthGating")
     assert {one["serviceId"] for one in first["gate"]["samples"]} == {API}
     assert {one["serviceId"] for one in second["gate"]["samples"]} == {WORKER}
     assert first["endedAt"] <= second["startedAt"]
-
-
-def test_a_failing_second_wave_takes_both_back_in_reverse(platform: Platform, tenant: Tenant) -> None:
-    environment_id = tenant.environment()
-    tenant.release(environment_id, both(GOOD), gate=QUICK)
     platform.control.behave(environmentId=environment_id, image=image(WORKER, "4.0.0"), status="Unhealthy")
     components = [component(API, "4.0.0"), component(WORKER, "4.0.0", target="container-apps", wave=1)]
     tried = tenant.release(environment_id, components, gate=QUICK)
-    told = [(entry["phase"], entry.get("wave")) for entry in tried["rolloutHistory"]]
-    assert told[-3:] == [("RollingBack", 1), ("RollingBack", 0), ("RolledBack", None)], told
+    assert told(tried)[-3:] == [("RollingBack", 1), ("RollingBack", 0), ("RolledBack", None)], tried
     assert platform.control.running(environment_id) == {module: {image(module, GOOD)} for module in (API, WORKER)}
 
 
+@pytest.mark.together
 def test_all_at_once_is_one_wave_with_the_same_gate(platform: Platform, tenant: Tenant) -> None:
     environment_id = tenant.environment()
     components = [component(API, wave=0), component(WORKER, target="container-apps", wave=1)]
@@ -194,21 +177,16 @@ def test_all_at_once_is_one_wave_with_the_same_gate(platform: Platform, tenant: 
     assert tried["status"] == "RolledBack"
 
 
-def test_a_deployment_changes_only_what_it_names(platform: Platform, tenant: Tenant) -> None:
-    environment_id = tenant.environment()
-    tenant.release(environment_id, both(GOOD), gate=QUICK)
-    tenant.release(environment_id, [component(API, "1.5.0")], gate=QUICK)
-    assert platform.control.running(environment_id) == {API: {image(API, "1.5.0")}, WORKER: {image(WORKER, GOOD)}}
-    rows = until(
-        lambda: tenant.listed(environment_id, {API, WORKER}), lambda inventory: inventory[API]["version"] == "1.5.0"
-    )
-    assert rows[WORKER]["version"] == GOOD
-
-
-def test_a_manual_rollback_is_a_deployment_of_its_own(platform: Platform, tenant: Tenant) -> None:
+@pytest.mark.together
+def test_a_release_changes_what_it_names_and_a_manual_rollback_is_a_deployment_of_its_own(
+    platform: Platform, tenant: Tenant
+) -> None:
     environment_id = tenant.environment()
     first = tenant.release(environment_id, both(GOOD), gate=QUICK)
-    second = tenant.release(environment_id, both("1.5.0"), gate=QUICK)
+    second = tenant.release(environment_id, [component(API, "1.5.0")], gate=QUICK)
+    assert platform.control.running(environment_id) == {API: {image(API, "1.5.0")}, WORKER: {image(WORKER, GOOD)}}
+    inventory = tenant.listed(environment_id, {API, WORKER})
+    assert {name: row["version"] for name, row in inventory.items()} == {API: "1.5.0", WORKER: GOOD}
     answer = tenant.post(f"/deployments/{second['deploymentId']}/rollback", {"reason": "customers complain"})
     assert answer.status_code == 202, answer.text
     body = answer.json()
@@ -230,10 +208,16 @@ def test_a_manual_rollback_is_a_deployment_of_its_own(platform: Platform, tenant
     problem(tenant.post(f"/deployments/{second['deploymentId']}/rollback", unknown), 422, "ValidationFailed")
 
 
-@pytest.mark.parametrize("target", ["functions", "app-service"])
-def test_targets_of_a_later_issue_are_not_enabled(tenant: Tenant, target: str) -> None:
-    environment_id = tenant.environment(computeTargets=["aks", "container-apps", "functions", "app-service"])
-    document = problem(tenant.deploy(environment_id, [component(target=target)]), 422, "TargetNotEnabled")
+@pytest.fixture(scope="module")
+def ground(platform: Platform) -> tuple[Tenant, str]:
+    """An environment for requests that are refused."""
+    tenant = platform.fresh_tenant()
+    return tenant, tenant.environment()
+
+
+def test_a_target_that_the_environment_does_not_name_is_not_enabled(ground: tuple[Tenant, str]) -> None:
+    tenant, environment_id = ground
+    document = problem(tenant.deploy(environment_id, [component(target="functions")]), 422, "TargetNotEnabled")
     assert list(document["errors"]) == ["components[0].target"]
 
 
@@ -249,18 +233,13 @@ def test_targets_of_a_later_issue_are_not_enabled(tenant: Tenant, target: str) -
     ],
     ids=str,
 )
-def test_a_component_that_cannot_be_is_named(tenant: Tenant, more: dict[str, Any], path: str) -> None:
-    environment_id = tenant.environment()
+def test_a_component_that_cannot_be_is_named(ground: tuple[Tenant, str], more: dict[str, Any], path: str) -> None:
+    tenant, environment_id = ground
     document = problem(tenant.deploy(environment_id, [{**component(), **more}]), 422, "ValidationFailed")
     assert list(document["errors"]) == [path]
 
 
-def test_pausing_gates_are_of_a_later_issue(tenant: Tenant) -> None:
-    environment_id = tenant.environment()
-    answer = tenant.deploy(environment_id, [component()], gate={"onFailure": "Pause"})
-    assert list(problem(answer, 422, "ValidationFailed")["errors"]) == ["gate.onFailure"]
-
-
+@pytest.mark.together
 def test_an_environment_that_is_not_ready_takes_no_deployment(tenant: Tenant) -> None:
     environment_id = tenant.provision().json()["environmentId"]
     problem(tenant.deploy(environment_id, [component()]), 409, "EnvironmentNotReady")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import httpx
+
 from tests.e2e.conftest import Shop
 from tests.e2e.driving import ENVIRONMENT, Platform, Tenant, at_once, component
+from tests.e2e.observer import Observer
 from tests.e2e.rows import Rows
 from tests.e2e.test_http import problem
 
@@ -21,9 +24,10 @@ def body(tenant: Tenant, name: str = "raced", **changes: Any) -> dict[str, Any]:
     return {**ENVIRONMENT, "tenantId": tenant.tenant_id, "name": name, **changes}
 
 
-def test_twenty_racers_make_one_environment_and_get_one_answer(platform: Platform, tenant: Tenant, rows: Rows) -> None:
+def test_twenty_racers_make_one_environment_and_get_one_answer(
+    platform: Platform, tenant: Tenant, rows: Rows, observer: Observer
+) -> None:
     headers, wanted, control = key(), body(tenant), platform.control
-    started = sum(control.traffic("arm", "POST", "/start").values())
     answers = at_once([lambda: tenant.post("/environments", wanted, headers=headers)] * RACERS)
     assert {answer.status_code for answer in answers} == {202}, [answer.text for answer in answers]
     assert len({answer.content for answer in answers}) == 1
@@ -31,48 +35,59 @@ def test_twenty_racers_make_one_environment_and_get_one_answer(platform: Platfor
         assert len({answer.headers[name] for answer in answers}) == 1
     environment_id = tenant.provisioned(answers[0].json()["environmentId"])
     assert [one["environmentId"] for one in tenant.read("/environments")["environments"]] == [environment_id]
-    assert len(tenant.read("/operations")["operations"]) == 1
-    made = {path: count for path, count in control.traffic("arm", "PUT", f"rg-{environment_id}").items()}
+    [operation] = tenant.read("/operations")["operations"]
+    steps = [step["name"] for step in operation["steps"]]
+    assert (operation["status"], operation["attempt"], len(steps)) == ("Succeeded", 1, len(set(steps)))
+    made = control.traffic("arm", "PUT", f"rg-{environment_id}")
     assert made, "the resources were made through ARM"
     assert set(made.values()) == {1}, "each of them once"
-    assert sum(control.traffic("arm", "POST", "/start").values()) == started + 1, "one orchestration starts one job"
-    outcomes = [
-        one["outcome"]
-        for one in rows.log(tenant.tenant_id)
-        if one["kind"] in ("environments.provision", "environment.provision-requested")
-    ]
+    assert len(observer.wait(environment_id, "RuntimeEnvironmentProvisioned")) == 1
+    attempts = [one for one in rows.log(tenant.tenant_id) if one["kind"].startswith("environment.provision-")]
+    outcomes = [one["outcome"] for one in attempts]
     assert sorted(outcomes) == ["Allowed"] + ["Replayed"] * (RACERS - 1)
 
 
-def test_the_same_key_with_another_body_is_refused(tenant: Tenant) -> None:
+def configure(tenant: Tenant, shop: Shop, headers: dict[str, str], values: dict[str, Any] | None = None) -> httpx.Response:
+    about = {"tenantId": tenant.tenant_id, "environmentId": shop.environment_id}
+    return tenant.post("/configurations", {**about, "values": values or {"A": "1", "B": 2}}, headers=headers)
+
+
+def test_the_same_key_with_another_body_is_refused(shop: Shop) -> None:
     headers = key()
-    assert tenant.post("/environments", body(tenant), headers=headers).status_code == 202
-    problem(tenant.post("/environments", body(tenant, "another"), headers=headers), 422, "IdempotencyKeyReused")
-    assert len(tenant.read("/environments")["environments"]) == 1
+    assert configure(shop.tenant, shop, headers).status_code == 201
+    problem(configure(shop.tenant, shop, headers, {"A": "2"}), 422, "IdempotencyKeyReused")
 
 
-def test_the_order_of_members_does_not_make_another_body(tenant: Tenant) -> None:
-    headers, wanted = key(), body(tenant)
-    first = tenant.post("/environments", wanted, headers=headers)
-    again = tenant.post("/environments", dict(reversed(wanted.items())), headers=headers)
-    assert (first.status_code, again.content) == (202, first.content)
+def test_the_order_of_members_does_not_make_another_body(shop: Shop) -> None:
+    headers = key()
+    first, again = (configure(shop.tenant, shop, headers, values) for values in ({"A": "1", "B": 2}, {"B": 2, "A": "1"}))
+    assert (first.status_code, again.content) == (201, first.content)
 
 
-def test_a_key_belongs_to_one_tenant_and_one_client(platform: Platform, tenant: Tenant) -> None:
+def test_a_key_belongs_to_one_client(platform: Platform, shop: Shop) -> None:
+    headers, colleague = key(), platform.tenant(shop.tenant.tenant_id, client_id="another-client")
+    mine, theirs = (configure(caller, shop, headers) for caller in (shop.tenant, colleague))
+    assert (mine.status_code, theirs.status_code) == (201, 201)
+    assert mine.json()["configurationId"] != theirs.json()["configurationId"]
+
+
+def test_a_key_belongs_to_one_tenant(platform: Platform, tenant: Tenant) -> None:
     headers, other = key(), platform.fresh_tenant()
-    mine = tenant.post("/environments", body(tenant), headers=headers)
-    theirs = other.post("/environments", body(other), headers=headers)
+    mine, theirs = (caller.post("/environments", body(caller), headers=headers) for caller in (tenant, other))
     assert (mine.status_code, theirs.status_code) == (202, 202)
     assert mine.json()["environmentId"] != theirs.json()["environmentId"]
-    colleague = platform.tenant(tenant.tenant_id, client_id="another-client")
-    own = colleague.post("/environments", body(tenant, "own"), headers=headers)
-    assert own.status_code == 202, own.text
 
 
-def test_a_failed_attempt_is_not_remembered(tenant: Tenant) -> None:
+def test_a_failed_attempt_is_not_remembered(shop: Shop) -> None:
     headers = key()
-    problem(tenant.post("/environments", body(tenant, region="Not A Region"), headers=headers), 422, "ValidationFailed")
-    assert tenant.post("/environments", body(tenant), headers=headers).status_code == 202
+    problem(configure(shop.tenant, shop, headers, {"PASSWORD": "x"}), 422, "ValidationFailed")
+    assert configure(shop.tenant, shop, headers).status_code == 201
+
+
+def test_a_key_is_bare_or_quoted_and_the_same(shop: Shop) -> None:
+    bare = f"key-{uuid.uuid4()}"
+    first, again = (configure(shop.tenant, shop, {"Idempotency-Key": spelled}) for spelled in (bare, f'"{bare}"'))
+    assert (first.status_code, again.content) == (201, first.content)
 
 
 def test_racing_deployments_without_a_key_leave_one_operation(tenant: Tenant) -> None:
@@ -103,9 +118,3 @@ def test_racing_names_are_taken_once(tenant: Tenant) -> None:
     assert codes == [202] + [409] * 5, [answer.text for answer in answers]
     for lost in (answer for answer in answers if answer.status_code == 409):
         problem(lost, 409, "NameTaken")
-
-
-def test_a_key_is_bare_or_quoted_and_the_same(tenant: Tenant) -> None:
-    first = tenant.post("/environments", body(tenant), headers={"Idempotency-Key": "one-key"})
-    again = tenant.post("/environments", body(tenant), headers={"Idempotency-Key": '"one-key"'})
-    assert (first.status_code, again.content) == (202, first.content)

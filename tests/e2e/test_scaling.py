@@ -53,7 +53,7 @@ def policy(scaled: tuple[Tenant, str], **changes: Any) -> httpx.Response:
 
 
 def enforced(tenant: Tenant, ident: str) -> Json:
-    return until(lambda: tenant.read(f"/scaling-policies/{ident}"), lambda one: one["enforcement"] != "Pending", 20)
+    return until(lambda: tenant.read(f"/scaling-policies/{ident}"), lambda one: one["enforcement"] != "Pending")
 
 
 def test_a_policy_becomes_a_horizontal_pod_autoscaler(scaled: tuple[Tenant, str], cluster: httpx.Client) -> None:
@@ -89,7 +89,7 @@ def test_a_container_app_is_scaled_by_its_own_rules(scaled: tuple[Tenant, str], 
     def ready() -> int:
         return sum(one["ready"] for one in platform.control.workloads(environment_id)[WORKER]["replicas"])
 
-    until(ready, lambda count: count == 2, 20)
+    until(ready, lambda count: count == 2)
 
 
 def test_enforcing_is_an_operation_and_no_drift(scaled: tuple[Tenant, str]) -> None:

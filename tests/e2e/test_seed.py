@@ -114,7 +114,7 @@ def test_the_environment_is_provisioned_with_what_it_is_made_of(seed: Seed) -> N
     assert state["status"] == "Provisioned"
     assert state["binding"] == {"status": "Active"}
     assert state["stableDeploymentId"] == seed.deployment["deploymentId"]
-    assert state["outputs"]["vaultUri"].endswith(".vault.azure.net")
+    assert state["outputs"]["vaultUri"].rstrip("/").endswith(".vault.azure.net")
     assert set(state["placement"]) == {"subscriptionId", "resourceGroup"}
     assert TRACE.fullmatch(state["traceId"])
 

@@ -10,12 +10,18 @@ import signal
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.e2e.driving import Platform, until
 
 PROC = Path("/proc")
-WORDS = {"azurite": "azurite", "services": "localazure.services", "host": "localazure.host"}
+WORDS = {
+    "azurite": "azurite",
+    "services": "localazure.services",
+    "host": "localazure.host",
+    "grpc": "runtime_grpc",
+}
 
 if not PROC.joinpath("self/task").exists():
     pytest.skip("children are found in /proc: Linux only", allow_module_level=True)
@@ -46,16 +52,19 @@ def provisioner_of(operation_id: str) -> int | None:
     return None
 
 
+def until_started(platform: Platform, name: str, killed: int, seconds: float = 15.0) -> None:
+    """Wait until the child runs as another process."""
+    until(lambda: children(platform).get(name, killed), lambda pid: pid != killed, seconds)
+
+
 def until_back(platform: Platform, name: str, killed: int, seconds: float = 15.0) -> None:
     """Wait until the child runs as another process and serves."""
-    until(lambda: children(platform).get(name, killed), lambda pid: pid != killed, seconds)
+    until_started(platform, name, killed, seconds)
     client, path = {"services": (platform.control.http, "/health"), "host": (platform.api, "/health")}[name]
     until(lambda: answers(client, path), bool, seconds)
 
 
-def answers(client, path: str) -> bool:
-    import httpx
-
+def answers(client: httpx.Client, path: str) -> bool:
     try:
         return client.get(path).status_code == 200
     except httpx.TransportError:

@@ -29,8 +29,7 @@ def test_a_deployment_outlives_the_stand_ins(hurt: Platform, resident: Tenant, h
     assert set(before.values()) == {one["image"] for one in standing}
 
     wanted = two_services()
-    gate = {"stableSeconds": 1, "retryTimeoutSeconds": 20}
-    ident = resident.deploy(home, wanted, gate=gate).json()["deploymentId"]
+    ident = resident.deploy(home, wanted, gate=QUICK_GATE).json()["deploymentId"]
     at_phase(resident, f"/deployments/{ident}", lambda one: one["phase"] == "HealthGating")
     host, killed = children(hurt)["host"], kill(hurt, "services")
     until_back(hurt, "services", killed)

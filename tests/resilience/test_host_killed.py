@@ -8,12 +8,22 @@ import pytest
 
 from tests.e2e.driving import Json, Platform, Tenant, image, until
 from tests.e2e.observer import Observer
-from tests.resilience.evidence import QUICK_GATE, at_phase, created_once, ended, gapless, operation_of, patiently, types
-from tests.resilience.processes import children, kill, until_back
+from tests.resilience.evidence import (
+    QUICK_GATE,
+    STRICT_GATE,
+    at_phase,
+    created_once,
+    ended,
+    gapless,
+    operation_of,
+    patiently,
+    types,
+)
+from tests.resilience.processes import kill, until_back, until_started
 from tests.resilience.releases import at, over, two_services
 
 RESOURCES = 7  # of an environment: what the engine makes through ARM
-SOON = 40.0  # seconds: the host's way back, a lock of the work queue, the work itself
+SOON = 60.0  # seconds: the host's way back, a lock of the work queue, the work itself
 
 
 def reported(step: str) -> Callable[[Json], bool]:
@@ -35,7 +45,7 @@ def ended_once(platform: Platform, tenant: Tenant, observer: Observer, deploymen
     """What holds after every deployment, whenever the host was killed."""
     environment_id, status = deployment["environmentId"], deployment["status"]
     for one in deployment["components"]:
-        created_once(platform, one["moduleId"])
+        assert created_once(platform, one["moduleId"]), one
     ident = {"deploymentId": deployment["deploymentId"]}
     events = types(gapless(observer, environment_id, f"RuntimeDeployment{status}", **ident), **ident)
     assert events["RuntimeDeploymentRequested"] == 1
@@ -107,8 +117,7 @@ def test_a_deployment_ends_once(phase: str, hurt: Platform, resident: Tenant, ho
 def test_a_host_that_dies_again_and_again_gets_there(hurt: Platform, resident: Tenant, home: str, observer: Observer):
     ident = resident.deploy(home, two_services(), gate=QUICK_GATE).json()["deploymentId"]
     for _ in range(3):
-        killed = kill(hurt, "host")
-        until(lambda: children(hurt).get("host", killed), lambda pid, killed=killed: pid != killed, SOON)
+        until_started(hurt, "host", kill(hurt, "host"))
     completed_once(hurt, resident, observer, ident)
 
 
@@ -127,7 +136,7 @@ def test_what_replaced_something_is_taken_back_once(hurt: Platform, resident: Te
     assert resident.release(home, good, gate=QUICK_GATE)["status"] == "Completed"
     bad = at(good, "2.0.0")
     hurt.control.behave(image=bad[0]["image"], environmentId=home, status="Unhealthy")
-    ident = resident.deploy(home, bad, gate=QUICK_GATE).json()["deploymentId"]
+    ident = resident.deploy(home, bad, gate=STRICT_GATE).json()["deploymentId"]
     at_phase(resident, f"/deployments/{ident}", lambda one: one["phase"] == "RollingBack")
     kill(hurt, "host")
 
@@ -143,7 +152,7 @@ def test_what_replaced_something_is_taken_back_once(hurt: Platform, resident: Te
 def test_what_was_new_is_taken_away_once(hurt: Platform, resident: Tenant, home: str, observer: Observer):
     bad = two_services()
     hurt.control.behave(image=bad[0]["image"], environmentId=home, status="Unhealthy")
-    ident = resident.deploy(home, bad, gate=QUICK_GATE).json()["deploymentId"]
+    ident = resident.deploy(home, bad, gate=STRICT_GATE).json()["deploymentId"]
     at_phase(resident, f"/deployments/{ident}", lambda one: one["phase"] in {"RollingBack", "RolledBack"})
     kill(hurt, "host")
 

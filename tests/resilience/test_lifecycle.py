@@ -18,7 +18,7 @@ import httpx
 
 from tests.e2e.driving import ROOT, Json, Platform, Tenant, component, start, until
 from tests.resilience.evidence import QUICK_GATE, ended, gapless, observing
-from tests.resilience.processes import WORDS, children, environment_of, seconds_until_gone, tree
+from tests.resilience.processes import children, environment_of, seconds_until_gone, tree
 from tests.resilience.releases import two_services
 
 ENDS_WITHIN = 10.0  # issue 3
@@ -204,7 +204,7 @@ def test_only_settings_that_the_sample_names_come_from_the_shell_and_a_killed_su
         assert (release["status"], release["gate"]["stableSeconds"]) == ("Completed", 1)
 
         everything = tree(platform.process.pid)[1:]
-        assert set(children(platform)) == set(WORDS)
+        assert children(platform).keys() >= {"azurite", "services", "host"}
         os.kill(platform.process.pid, signal.SIGKILL)
         platform.process.wait()
         times["after SIGKILL"] = seconds_until_gone(everything, ENDS_WITHIN)

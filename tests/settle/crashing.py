@@ -11,6 +11,7 @@ of a point holds across processes. The stand-ins are run through here too, only 
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import re
 import runpy
@@ -20,12 +21,51 @@ from pathlib import Path
 from typing import Any
 
 from tests.settle import points
-from tests.settle.plans import Folder
+from tests.settle.plans import KILL, STOP, WIPE, Folder
 
 FOLDER = "SETTLE_FOLDER"  # where plans and records are; inherited by every child
 TENANT = re.compile(r"settle-[0-9a-f]{12}")
 OWN = re.compile(r"[0-9a-f]{16}")  # what the ids of one environment, and its resources' names, have in common
+IMPORTED = (
+    "aiohttp",
+    "azure.data.tables.aio",
+    "azure.identity.aio",
+    "azure.servicebus.aio",
+    "blueprints.orchestrations",
+    "localazure.host.durable.engine",
+    "localazure.host.durable.webhooks",
+    "localazure.host.server",
+    "shared.azure.arm_pipeline",
+    "shared.container",
+)
 ENVIRONMENT = re.compile(r"(settle-[0-9a-f]{12})\|env-([0-9a-f]{16})")
+
+
+def die(_folder: Folder, _tenant: str) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_and_wipe(folder: Folder, tenant: str) -> None:
+    """The process that follows finds an empty hub: the journal that this one still has open goes with it."""
+    for file in folder.path.parent.glob("hub.sqlite*"):
+        file.unlink()
+    die(folder, tenant)
+
+
+def be_stopped(folder: Folder, tenant: str) -> None:
+    """As on a machine that lost its network and was suspended: ARM sees the execution end, and the process lives.
+
+    What ends a job for ARM is the guard that started it, our parent.
+    """
+    guard = os.getppid()
+    if "guard.py" not in Path(f"/proc/{guard}/cmdline").read_text():
+        raise RuntimeError("only a job's process can be stopped")
+    folder.note_stopped(tenant, os.getpid())
+    os.kill(guard, signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+ACTIONS = {KILL: die, WIPE: die_and_wipe, STOP: be_stopped}
 
 
 class Watch:
@@ -50,7 +90,7 @@ class Watch:
         plan = self._folder.plan(tenant)
         if plan is not None and self._folder.is_here(tenant, plan, point, when):
             self._folder.use_up(tenant)
-            os.kill(os.getpid(), signal.SIGKILL)
+            ACTIONS[plan.action](self._folder, tenant)
 
 
 def watched(watch: Watch, owner: type, method: str, name: points.Named) -> None:
@@ -119,16 +159,40 @@ def provisioner_too() -> None:
     platform_resources.COMMAND = ("python", "-m", "tests.settle.crashing", "infra.provisioner")  # type: ignore[assignment]
 
 
+def again_after_each_kill() -> None:
+    """Returns in a child of this process, and in another one after each that was killed.
+
+    A host takes two seconds of a core to import the app. This process has imported it, and nothing else, when it forks: a
+    new host is there at once, as new as any. It ends as its child does when that one ends by itself, and with it at a
+    signal; what the supervisor does about children that die, `tests/resilience` shows.
+    """
+    while child := os.fork():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, _: os.kill(child, number))
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGKILL:
+            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def import_the_app() -> None:
+    """Everything that `function_app` and the host import, but not it: it is indexed once a process."""
+    for name in IMPORTED:
+        importlib.import_module(name)
+
+
 def main() -> None:
     module, sys.argv = sys.argv[1], sys.argv[1:]
-    folder = Folder(Path(os.environ[FOLDER]))
+    watch = Watch(Folder(Path(os.environ[FOLDER])), module.rpartition(".")[2])
     if module == "localazure.services":
         provisioner_too()
     else:
-        watch = Watch(folder, module.rpartition(".")[2])
         watch_shared(watch)
-        if module == "localazure.host":
-            watch_host(watch)
+    if module == "localazure.host":
+        watch_host(watch)
+        import_the_app()
+        again_after_each_kill()
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

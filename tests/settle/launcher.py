@@ -1,7 +1,7 @@
 """`python -m tests.settle.launcher up --data D …`: the local platform, its host and its stand-ins run through `crashing`.
 
-Nothing else differs from `python -m localazure up --quick`, but that the sweeps over health and drift sleep: what they
-write has no part in the flows and would come at other moments in every run.
+What else differs from `python -m localazure up --quick`: only the children that the flows need run, and the sweeps over
+health and drift sleep: what they write has no part in the flows and would come at other moments in every run.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from localazure.supervisor.table import platform
 from tests.settle.crashing import FOLDER
 
 NEVER = "0 0 0 1 1 *"
-WATCHED = ("host", "services")
+NEEDED, WATCHED = ("azurite", "services", "host"), ("services", "host")
 
 
 def crashing(layout: Layout, root: Path, environ: Mapping[str, str]) -> Sequence[ChildSpec]:
-    return [_through_crashing(spec) if spec.name in WATCHED else spec for spec in platform(layout, root, environ)]
+    needed = [spec for spec in platform(layout, root, environ) if spec.name in NEEDED]
+    return [_through_crashing(spec) if spec.name in WATCHED else spec for spec in needed]
 
 
 def _through_crashing(spec: ChildSpec) -> ChildSpec:

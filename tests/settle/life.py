@@ -1,5 +1,5 @@
-"""The life of one environment, flow by flow: provisioned, released into, a bad release taken back, a good one rolled back by
-hand, taken down. Each flow is driven as a caller drives it, with an Idempotency-Key that is sent until it is answered.
+"""The life of one environment, flow by flow: provisioned, released into, a bad release taken back, a good one rolled back
+by hand, taken down. Each flow is driven as a caller drives it, with an Idempotency-Key that is sent until it is answered.
 
 After each flow the environment is *seen*: its rows, what was created for it, its events, its workloads, all masked. Two
 lives that saw the same passed the same.
@@ -23,10 +23,11 @@ from tests.settle import masking
 from tests.settle.plans import Folder
 
 API, WORKER = "module-settle-api", "module-settle-worker"
-GATE = {"stableSeconds": 1, "retryTimeoutSeconds": 2}
+GATE = {"stableSeconds": 1, "retryTimeoutSeconds": 60, "failureLimit": 2}  # no pause by a kill decides, only what is seen
 SETTLES_WITHIN = 60.0  # seconds after the last kill, issue 4
 FOLLOWS_WITHIN = 30.0  # projections and events, after the operation's end
 LOOK_EVERY = 0.4
+STILL = 2.0  # seconds without a write, more than a tick of the sweep
 PATIENCE = 30.0  # for one request: kills come in a row
 
 FLOWS = ("provision", "deploy", "automatic rollback", "manual rollback", "decommission")
@@ -74,6 +75,9 @@ class Life:
             self._release("second deploy", "2.0.0")
 
     def provision(self) -> Json:
+        return self._settled("provision", self.begin_provision(), "Succeeded")
+
+    def begin_provision(self) -> httpx.Response:
         body = {
             "tenantId": self.tenant.tenant_id,
             "projectId": "proj-settle",
@@ -86,7 +90,7 @@ class Life:
         answer = self._post("provision", "/environments", body)
         self.environment_id = answer.json()["environmentId"]
         self.names[self.environment_id.removeprefix("env-")] = "environment"
-        return self._settled("provision", answer, "Succeeded")
+        return answer
 
     def deploy(self) -> Json:
         return self._release("deploy", "1.0.0")
@@ -197,14 +201,18 @@ class Life:
         }
 
     def at_rest(self) -> Json:
-        """What is seen once nothing of this environment was written for a while: of a life that nobody disturbs."""
+        """What is seen of a life that nobody disturbs."""
+        self.still()
+        return self.seen()
+
+    def still(self) -> None:
+        """Wait until nothing of this environment was written for a while."""
         deadline, before = time.time() + FOLLOWS_WITHIN, -1
         while (now := len(self.folder.recorded(self.tenant.tenant_id))) != before:
             if time.time() > deadline:
                 raise AssertionError("it does not come to rest")
             before = now
-            time.sleep(2.0)
-        return self.seen()
+            time.sleep(STILL)
 
     def until_same(self, wanted: Json) -> list[str]:
         """The differences to `wanted` that are left when projections and events had their time."""

@@ -1,4 +1,4 @@
-"""What an environment's rows say, without what no two runs share: ids, clocks, ports, hashes over ids, how often it was tried.
+"""What an environment's rows say, without what no two runs share: ids, clocks, ports, hashes over ids, numbers of tries.
 
 Ids keep who is who: the part of an id that a call drew becomes the name of that call ("<deploy>"), so a row that points at
 the wrong deployment does not look like the right one. What a crash may change by design is left out and listed here:
@@ -26,6 +26,7 @@ _CERTIFICATE = re.compile(r"\b[A-Za-z0-9+/]{200,}=*")
 # member -> why it may differ
 BY_DESIGN = {
     "attempt": "a run that the hub lost is taken up under the next one",
+    "appliedBy": "likewise",
     "job": "how many executions were started, and which",
     "worker": "which execution worked",
     "evidence": "the looks of the gate; its verdict is compared",

@@ -9,20 +9,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 BEFORE, AFTER = "before", "after"
+KILL, WIPE, STOP = "kill", "wipe", "stop"  # die; die and leave the hub without its storage; be stopped, cut off from ARM
 LAST = "last-kill"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Die `when` the point is passed for the `occurrence`th time since line `since` of the record."""
+    """Do `action` when the point is passed (`when`: before or after it) for the `occurrence`th time since line `since`."""
 
     point: str
     occurrence: int
     when: str
+    action: str = KILL
     since: int = 0
 
 
@@ -56,16 +58,23 @@ class Folder:
             return False
         return self.recorded(tenant, plan.since).count((when, point)) >= plan.occurrence
 
-    def arm(self, tenant: str, point: str, occurrence: int, when: str) -> None:
+    def arm(self, tenant: str, plan: Plan) -> None:
         """Counts from now."""
-        plan = Plan(point, occurrence, when, len(self.recorded(tenant)))
+        counting = replace(plan, since=len(self.recorded(tenant)))
         draft = self.path / f"{tenant}.draft"
-        draft.write_text(json.dumps(asdict(plan)))
+        draft.write_text(json.dumps(asdict(counting)))
         draft.replace(self.path / f"{tenant}.plan")
+
+    def arm_then(self, tenant: str, plan: Plan) -> None:
+        """To be armed the moment the one that is armed now is carried out."""
+        (self.path / f"{tenant}.then").write_text(json.dumps(asdict(plan)))
 
     def use_up(self, tenant: str) -> None:
         (self.path / f"{tenant}.plan").replace(self.path / f"{tenant}.used")
         (self.path / LAST).touch()
+        with contextlib.suppress(FileNotFoundError):
+            self.arm(tenant, Plan(**json.loads((self.path / f"{tenant}.then").read_text())))
+            (self.path / f"{tenant}.then").unlink()
 
     def used(self, tenant: str) -> bool:
         """Whether the plan was carried out since it was armed. Disarms it."""
@@ -76,6 +85,18 @@ class Folder:
             (self.path / f"{tenant}.used").unlink()
             return True
         return False
+
+    def note_stopped(self, tenant: str, pid: int) -> None:
+        draft = self.path / f"{tenant}.stopping"
+        draft.write_text(str(pid))
+        draft.replace(self.path / f"{tenant}.stopped")
+
+    def stopped(self, tenant: str) -> int | None:
+        """The pid of the process that was stopped; None while there is none."""
+        try:
+            return int((self.path / f"{tenant}.stopped").read_text())
+        except FileNotFoundError:
+            return None
 
     def last_kill(self) -> float:
         """Seconds since the epoch of the last kill, of whomever; 0.0 without one."""

@@ -1,19 +1,13 @@
 """One bench per adapter: the in-memory twin, and Table Storage on a real Azurite that this session starts.
 
-Without Node or Azurite (`npm ci`, or AZURITE_MAIN) the Azurite half is a stated skip. Every request of the Azurite half
-passes a policy that fails a query without a partition key.
+Without Node or Azurite (`make setup`) the Azurite half is a stated skip. Every request of the Azurite half passes a policy
+that fails a query without a partition key.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -25,60 +19,17 @@ from shared.store.connection import Account, Patience, Policies
 from shared.store.memory import MemoryStore
 from shared.store.packing import Upgrade
 from shared.store.table import TableStore
-
-ROOT = Path(__file__).parents[2]
-MAIN = Path(os.environ.get("AZURITE_MAIN", ROOT / "node_modules/azurite/dist/src/table/main.js"))
-# The account that every Azurite has, from its README.
-KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-STARTED_WITHIN = 30.0  # seconds
-
-
-def connection_string(port: int) -> str:
-    return (
-        f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={KEY};"
-        f"TableEndpoint=http://127.0.0.1:{port}/devstoreaccount1;"
-    )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + STARTED_WITHIN
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError("Azurite did not start")
+from tests.support.azurite import Azurite, connection_string
+from tests.support.ports import free_port
 
 
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The connection string of a running Azurite."""
-    node = shutil.which("node")
-    if node is None or not MAIN.exists():
-        pytest.skip("Azurite is not installed (npm ci)")
-    port = free_port()
-    # As `up` starts it: `--skipApiVersionCheck`, because the SDK may be newer than the emulator.
-    options = ["--silent", "--skipApiVersionCheck", "--disableTelemetry", "--inMemoryPersistence"]
-    process = subprocess.Popen(
-        [node, str(MAIN), *options, "--tableHost", "127.0.0.1", "--tablePort", str(port)],
-        cwd=tmp_path_factory.mktemp("azurite"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(port, process)
-        yield connection_string(port)
-    finally:
-        process.terminate()
-        process.wait(10)
+    made = Azurite(tmp_path_factory.mktemp("azurite"))
+    made.start()
+    yield connection_string(made.port)
+    made.stop()
 
 
 @dataclass

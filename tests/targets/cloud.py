@@ -18,13 +18,14 @@ from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import AioHttpTransport
 
 from localazure.services.stand_in import HttpStandIn
+from localazure.workloads.images import Images
 from localazure.workloads.runner import Runner
-from shared.azure.api_versions import CONTAINER_APPS, RESOURCES
+from shared.azure.api_versions import CONTAINER_APPS, RESOURCES, WEB
 from shared.azure.arm import Arm
 from shared.targets.port import Observation, Site, Stamp, Target, Workload
 from tests.arm_models.judge import judge, type_of
 
-TARGETS = ("container-apps", "aks")
+TARGETS = ("container-apps", "aks", "functions", "app-service")
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 _numbers = itertools.count(1)
 
@@ -63,6 +64,7 @@ class Cloud:
     listeners: Mapping[str, HttpStandIn]
     changeable: Mapping[str, Any]
     workloads: Runner
+    images: Images
     authority: Path
 
 
@@ -87,6 +89,10 @@ class Place:
         place = (self.site.environment_id, service_id)
         return next((row for row in rows if (row["environmentId"], row["serviceId"]) == place), None)
 
+    def deployed(self, service_id: str) -> set[str]:
+        """What the ready replicas of a service run, as it was deployed."""
+        return self.cloud.workloads.deployed(self.site.environment_id, service_id)
+
     @contextlib.asynccontextmanager
     async def down(self) -> AsyncIterator[None]:
         await self.cloud.listeners[self.name].stop()
@@ -103,6 +109,11 @@ async def make_site(cloud: Cloud) -> Site:
     environment = f"{group_id}/providers/Microsoft.App/managedEnvironments/cae"
     await cloud.arm.put(group_id, RESOURCES, {"location": "westeurope"})
     await cloud.arm.put(environment, CONTAINER_APPS, {"location": "westeurope", "properties": {}})
+    plans = {name: f"{group_id}/providers/Microsoft.Web/serverfarms/{name}" for name in ("func", "app")}
+    premium = {"location": "westeurope", "kind": "linux", "sku": {"name": "P1v3", "capacity": 1}}
+    for plan in plans.values():
+        properties = {"reserved": True, "perSiteScaling": True}
+        await cloud.arm.put(plan, WEB, {**premium, "properties": properties})
     identity = f"{group_id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id"
     return Site(
         tenant_id="tenant | one",
@@ -114,6 +125,8 @@ async def make_site(cloud: Cloud) -> Site:
         resource_group=group,
         outputs={
             "managedEnvironmentId": environment,
+            "functionsPlanId": plans["func"],
+            "appServicePlanId": plans["app"],
             "identityId": identity,
             "clusterServer": cloud.listeners["aks"].url,
             "clusterCertificateAuthority": base64.b64encode(cloud.authority.read_bytes()).decode(),

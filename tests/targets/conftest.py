@@ -1,18 +1,12 @@
-"""Both targets against their stand-ins: real clients, real sockets, TLS, and the real workload runner behind them."""
+"""All targets against their stand-ins: real clients, real sockets, TLS, and the real workload runner behind them."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import ipaddress
-import socket
 import ssl
 from collections.abc import AsyncIterator
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from localazure.arm.app import application as arm_application
 from localazure.arm.jobs import JobRunner
@@ -20,43 +14,26 @@ from localazure.arm.platform_kinds import Cluster
 from localazure.kubernetes.app import application as kubernetes_application
 from localazure.services.stand_in import HttpStandIn, Tls
 from localazure.shelf import Shelf
+from localazure.workloads.images import Images
 from localazure.workloads.runner import Runner
 from shared.azure.arm import Arm
 from shared.kernel.clock import now
 from shared.targets.registry import build
+from tests.support.certificates import self_signed
+from tests.support.ports import free_port
 from tests.targets.cloud import TARGETS, Cloud, Credential, JudgingTransport, Place, make_site
 
 
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     """A certificate for 127.0.0.1 that is its own authority."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    start = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
-    built = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + dt.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    (folder / "leaf.key").write_bytes(key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain))
-    (folder / "leaf.pem").write_bytes(built.public_bytes(encoding))
-    return Tls(folder / "leaf.pem", folder / "leaf.key")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    made = self_signed(tmp_path_factory.mktemp("tls"))
+    return Tls(made.certificate, made.key)
 
 
 @pytest.fixture(scope="session")
 async def cloud(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cloud]:
-    folder, ports = tmp_path_factory.mktemp("cloud"), (_free_port(), _free_port())
+    folder, ports = tmp_path_factory.mktemp("cloud"), (free_port(), free_port())
     shelf = Shelf(folder / "services.sqlite")
     workloads = Runner(shelf)
     await workloads.restore()
@@ -80,8 +57,10 @@ async def cloud(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
     transport = JudgingTransport(connection_verify=str(tls.certificate))
     client = Arm(Credential, base_url=listeners["container-apps"].url, transport=transport)
     targets = build(client, Credential, now)
-    changeable = {"container-apps": arm.changeable, "aks": cluster}
-    yield Cloud(client, transport, targets.by_name, listeners, changeable, workloads, tls.certificate)
+    by_arm = ("container-apps", "functions", "app-service")
+    changeable = {"aks": cluster, **dict.fromkeys(by_arm, arm.changeable)}
+    listeners |= dict.fromkeys(by_arm, listeners["container-apps"])
+    yield Cloud(client, transport, targets.by_name, listeners, changeable, workloads, Images(shelf), tls.certificate)
     await targets.close()
     await client.close()
     await asyncio.gather(*(one.stop() for one in listeners.values()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,15 +23,10 @@ from shared.azure.bus import Bus, Message
 from shared.azure.credentials import Credentials
 from shared.azure.vault import Vaults
 from shared.kernel.errors import Refused, Transient
+from tests.support.ports import free_port
 from tests.targets.cloud import Credential
 
 ENTITIES = Entities(queues=(QueueSpec("work"),), topics=(TopicSpec("events", (Subscription("observer"),)),))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

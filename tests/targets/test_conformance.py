@@ -82,6 +82,27 @@ async def test_an_applied_workload_runs_and_is_observed_as_what_it_is(place: Pla
     assert "a1" in running["env"]["SQL"]
 
 
+async def test_a_digest_is_what_runs_and_its_tag_is_what_is_shown(place: Place) -> None:
+    old, new = (pinned(workload(f"acr.azurecr.io/orders:{tag}", replicas=1), place) for tag in ("1.4.2", "1.5.0"))
+    await release(place, old)
+    await eventually(place, place.target.apply, stamp(2), new)
+    await until(lambda: place.seen("orders"), has(new))
+    await eventually(place, place.target.promote, stamp(2), new)
+    seen = await until(lambda: place.seen("orders"), runs(new))
+    assert (seen.serving.name, seen.serving.image) == (new.revision, new.image)
+    assert place.running("orders")["image"] == new.image  # type: ignore[index]
+    assert place.deployed("orders") == {new.reference}
+
+    back = await release(place, old, generation=3)
+    assert back.serving is not None
+    assert (back.serving.image, place.deployed("orders")) == (old.image, {old.reference})
+
+
+def pinned(wanted: Workload, place: Place) -> Workload:
+    """As a release makes it, whose images were asked for at the registry."""
+    return wanted.model_copy(update={"digest": place.cloud.images.remember(wanted.image)})
+
+
 async def test_applying_and_promoting_twice_is_doing_it_once(place: Place) -> None:
     wanted = workload()
     first = await release(place, wanted)

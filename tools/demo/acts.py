@@ -10,6 +10,7 @@ from tools.demo.platform import Platform
 from tools.demo.stage import Stage
 
 API, WORKER = "module-reservations-api", "module-billing-worker"
+NOTIFY, PORTAL = "module-notify-function", "module-portal"
 ENVIRONMENT = {
     "tenantId": "connectsoft",
     "projectId": "proj-booking-saas",
@@ -29,6 +30,15 @@ def components(version: str) -> list[dict[str, str]]:
     ]
 
 
+def everywhere(version: str) -> list[dict[str, str]]:
+    """A component for each of the four targets."""
+    return [
+        *components(version),
+        {"moduleId": NOTIFY, "image": f"acr.azurecr.io/notify-function:{version}", "target": "functions"},
+        {"moduleId": PORTAL, "image": f"acr.azurecr.io/portal:{version}", "target": "app-service"},
+    ]
+
+
 @dataclass
 class Story:
     platform: Platform
@@ -45,6 +55,7 @@ class Story:
             ("The service tells how it is", self.health),
             ("A scaling policy reaches the target's own autoscaler", self.scale),
             ("Nothing drifts", self.no_drift),
+            ("The Functions host is killed in mid-rollout and the release still settles", self.killed),
             ("A release turns unhealthy and is taken back by itself", self.bad_release),
             ("Somebody changes an image behind the platform's back", self.drift),
         ]
@@ -69,11 +80,11 @@ class Story:
         return f"{self.configuration_id}, version {answer.json()['version']}; a value that looks like a secret was refused"
 
     def deploy(self) -> str:
-        ended = self._release("1.4.2")
+        ended = self._release("1.4.2", everywhere("1.4.2"))
         self.stage.require(ended["status"] == "Completed", str(ended.get("error")))
         running = self.platform.running(self.environment_id)
-        self.stage.require(running.get(API) == {"acr.azurecr.io/reservations-api:1.4.2"}, str(running))
-        return f"Completed on evidence: {_samples(ended)} samples of the new revisions; 1.4.2 runs"
+        self.stage.require(running == {one["moduleId"]: {one["image"]} for one in everywhere("1.4.2")}, str(running))
+        return f"Completed on evidence: {_samples(ended)} samples of the new revisions; 1.4.2 runs on all four targets"
 
     def health(self) -> str:
         path = f"/services/{API}/health"
@@ -106,15 +117,27 @@ class Story:
         self.stage.require(drift["findings"] == [], str(drift["findings"]))
         return f"no finding, and the scan of {drift['lastScan']['completedAt']} was {drift['lastScan']['status']}"
 
+    def killed(self) -> str:
+        path = f"/deployments/{self._deployed('1.4.3')}"
+        self.stage.follow(lambda: self.platform.get(path), lambda one: one["phase"], {"HealthGating"} | ENDED, "phase")
+        pid = self.platform.kill_host()
+        ended = self.stage.follow(lambda: self.platform.get(path), _phases, ENDED)
+        self.stage.require(ended["status"] == "Completed", f"{ended['status']}: {ended.get('error')}")
+        phases = [(entry["phase"], entry.get("wave")) for entry in ended["rolloutHistory"]]
+        self.stage.require(len(phases) == len(set(phases)), str(phases))
+        running = self.platform.running(self.environment_id)
+        self.stage.require(running.get(API) == {"acr.azurecr.io/reservations-api:1.4.3"}, str(running))
+        return f"SIGKILL of process {pid} while its gate was judged; Completed all the same, each phase once; 1.4.3 runs"
+
     def bad_release(self) -> str:
         rule = {"image": "acr.azurecr.io/reservations-api:1.5.0", "status": "Unhealthy", "httpStatus": 200}
         self.platform.control.post("/workloads/behaviour", json=rule).raise_for_status()
         ended = self._release("1.5.0")
         self.stage.require(ended["status"] == "RolledBack", f"{ended['status']}: {ended.get('error')}")
         running = self.platform.running(self.environment_id)
-        self.stage.require(running.get(API) == {"acr.azurecr.io/reservations-api:1.4.2"}, str(running))
+        self.stage.require(running.get(API) == {"acr.azurecr.io/reservations-api:1.4.3"}, str(running))
         hold = self.platform.get(f"/environments/{self.environment_id}")["hold"]
-        return f"RolledBack ({ended['error']['code']}); 1.4.2 runs again; on hold since {hold['since']}"
+        return f"RolledBack ({ended['error']['code']}); 1.4.3 runs again; on hold since {hold['since']}"
 
     def drift(self) -> str:
         change = {
@@ -129,19 +152,22 @@ class Story:
         self.stage.require(finding["kind"] == "ImageVersionMismatch", str(finding))
         return f"{finding['severity']}: {finding['kind']}, {finding['desired']} is wanted and {finding['actual']} runs"
 
-    def _release(self, version: str) -> dict[str, Any]:
+    def _release(self, version: str, named: list[dict[str, str]] | None = None) -> dict[str, Any]:
+        path = f"/deployments/{self._deployed(version, named)}"
+        return self.stage.follow(lambda: self.platform.get(path), _phases, ENDED)
+
+    def _deployed(self, version: str, named: list[dict[str, str]] | None = None) -> str:
         body = {
             "tenantId": "connectsoft",
             "environmentId": self.environment_id,
             "releaseRef": f"release-{version}",
-            "components": components(version),
+            "components": named or components(version),
             "configurationId": self.configuration_id,
             "strategy": "RollingHealthGated",
         }
         answer = self.platform.post("/deployments", body)
         self.stage.require(answer.status_code == 202, answer.text)
-        path = f"/deployments/{answer.json()['deploymentId']}"
-        return self.stage.follow(lambda: self.platform.get(path), _phases, ENDED)
+        return str(answer.json()["deploymentId"])
 
     def _scanned(self) -> dict[str, Any]:
         path = f"/drift/{self.environment_id}"

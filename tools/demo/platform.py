@@ -17,9 +17,13 @@ from typing import Any
 
 import httpx
 
+from tools.demo.stage import Failed
+
 READY_WITHIN = 60.0  # seconds
 ENDS_WITHIN = 15.0
+BACK_WITHIN = 20.0  # a host that was killed serves again
 POLL = 0.3
+OK, UNAVAILABLE = 200, 503
 SCOPES = (
     "runtime.environments.read runtime.environments.write runtime.deployments.read runtime.deployments.write "
     "runtime.configurations.write runtime.secrets.write runtime.health.read runtime.scaling.write runtime.drift.read"
@@ -30,14 +34,34 @@ SCOPES = (
 class Platform:
     """A running platform, asked as its users ask it: over HTTP, with a bearer token."""
 
+    process: subprocess.Popen[bytes]
     endpoints: Mapping[str, Any]
     api: httpx.Client
     control: httpx.Client
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
-        answer = self.api.get(path, params=query)
-        answer.raise_for_status()
-        return dict(answer.json())
+        """The document at `path`, asked again while the API is being restarted. Raises `Failed` for anything but a 200."""
+        deadline = time.monotonic() + BACK_WITHIN
+        while True:
+            try:
+                answer = self.api.get(path, params=query)
+            except httpx.TransportError as gone:
+                said = f"no answer ({type(gone).__name__})"
+            else:
+                if answer.status_code == OK:
+                    return dict(answer.json())
+                said = f"{answer.status_code} {answer.text}"
+                if answer.status_code != UNAVAILABLE:
+                    raise Failed(f"GET {path}: {said}")
+            if time.monotonic() > deadline:
+                raise Failed(f"GET {path}: {said}")
+            time.sleep(POLL)
+
+    def kill_host(self) -> int:
+        """SIGKILL the Functions host, as a machine that fails would; the pid that it had."""
+        pid = _child_of(self.process.pid, "localazure.host")
+        os.kill(pid, signal.SIGKILL)
+        return pid
 
     def post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
         return self.api.post(path, json=body)
@@ -63,9 +87,20 @@ def started() -> Iterator[Platform]:
         try:
             endpoints = _ready(process, data)
             with _client(endpoints["api"], _token(folder)) as api, httpx.Client(base_url=endpoints["control"]) as control:
-                yield Platform(endpoints, api, control)
+                yield Platform(process, endpoints, api, control)
         finally:
             _end(process)
+
+
+def _child_of(parent: int, module: str) -> int:
+    """The pid of the child that runs a module. Raises `Failed` when there is none."""
+    command = ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="]  # any POSIX system's own
+    listing = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    for line in listing.stdout.splitlines():
+        pid, ppid, words = line.split(None, 2)
+        if int(ppid) == parent and f"-m {module}" in words:
+            return int(pid)
+    raise Failed(f"no process runs {module}")
 
 
 def _ready(process: subprocess.Popen[bytes], data: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import durabletask.internal.helpers as helpers
 import durabletask.internal.orchestrator_service_pb2 as pb
@@ -25,10 +25,11 @@ from durabletask.testing.in_memory_backend import (
     OrchestrationInstance,
 )
 
+from localazure.host.durable.in_process import CALL
 from localazure.host.durable.store import Journal
+from localazure.host.durable.timers import DurableTimers
 
 _WRITE_BEHIND = 0.025  # seconds
-_LONGEST_WAIT = 3600.0  # seconds one loop timer sleeps; the wall clock may be set meanwhile
 _SURVIVES_CONTINUE_AS_NEW = frozenset({"eventRaised", "executionSuspended", "executionResumed", "executionTerminated"})
 _WAKES_SUSPENDED = frozenset({"executionResumed", "executionTerminated"})
 _TASK_ENDED = ("taskCompleted", "taskFailed", "subOrchestrationInstanceCompleted", "subOrchestrationInstanceFailed")
@@ -36,41 +37,16 @@ _READS = frozenset({"GetInstance", "QueryInstances"})
 PARENT = "parentInstanceId"
 
 
-class Aborted(Exception):
-    """The backend refused a call; `code` is the name of its gRPC status."""
-
-    def __init__(self, code: str, details: str) -> None:
-        super().__init__(details)
-        self.code = code
-
-
-class InProcess:
-    """Stands in for `grpc.ServicerContext`: no socket is opened."""
-
-    def is_active(self) -> bool:
-        return True
-
-    def time_remaining(self) -> None:
-        return None
-
-    def abort(self, code: Any, details: str) -> NoReturn:
-        raise Aborted(code.name, details)
-
-
-CALL: Any = InProcess()
-
-
 class Backend(InMemoryOrchestrationBackend):
     """State, queues and timers of all instances. `loop` fires the timers; start it with `start_writing`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, journal: Journal) -> None:
         super().__init__(max_history_size=sys.maxsize)  # the engine fails an instance at Azure's limit; this would hang it
-        self._loop = loop
         self._journal = journal
         self._changed: set[str] = set()
         self._episode_unsaved = False
         self._parents: dict[str, tuple[str, int]] = {}  # sub-orchestration -> who waits for it, as which task
-        self._armed: dict[str, dict[int, datetime]] = {}  # instance -> timer -> when it fires
+        self._timers = DurableTimers(loop, self._lock, self._fire)
         self._oldest_token: dict[str, int] = {}  # instance -> activities scheduled before this token are another life's
         with self._lock:
             self._restore()
@@ -154,7 +130,7 @@ class Backend(InMemoryOrchestrationBackend):
 
     def _end_life(self, instance: OrchestrationInstance) -> None:
         """Nothing that was scheduled so far may reach what comes next under this id."""
-        self._armed.pop(instance.instance_id, None)
+        self._timers.forget(instance.instance_id)
         self._oldest_token[instance.instance_id] = instance.completion_token + 1
         self._parents = {sub: who for sub, who in self._parents.items() if who[0] != instance.instance_id}
 
@@ -177,7 +153,7 @@ class Backend(InMemoryOrchestrationBackend):
         # A sleeping thread per timer, until it is due even when the instance has ended.
         fire_at = action.createTimer.fireAt.ToDatetime(tzinfo=UTC)
         instance.history.append(helpers.new_timer_created_event(action.id, fire_at))
-        self._arm(instance.instance_id, action.id, fire_at)
+        self._timers.arm(instance.instance_id, action.id, fire_at)
 
     def _enqueue_orchestration(self, instance_id: str) -> None:
         # A late result revives a terminated instance.
@@ -190,27 +166,13 @@ class Backend(InMemoryOrchestrationBackend):
 
     # -- timers
 
-    def _arm(self, instance_id: str, timer_id: int, fire_at: datetime) -> None:
-        self._armed.setdefault(instance_id, {})[timer_id] = fire_at
-        self._loop.call_soon_threadsafe(self._wait, instance_id, timer_id, fire_at)
-
-    def _wait(self, instance_id: str, timer_id: int, fire_at: datetime) -> None:
-        with self._lock:
-            if self._armed.get(instance_id, {}).get(timer_id) != fire_at:
-                return
-            left = (fire_at - datetime.now(UTC)).total_seconds()
-            if left > 0:
-                self._loop.call_later(min(left, _LONGEST_WAIT), self._wait, instance_id, timer_id, fire_at)
-                return
-            del self._armed[instance_id][timer_id]
-            if (instance := self._instances.get(instance_id)) is not None:
-                self._append(instance, helpers.new_timer_fired_event(timer_id, fire_at))
+    def _fire(self, instance_id: str, timer: int, fire_at: datetime) -> None:
+        if (instance := self._instances.get(instance_id)) is not None:
+            self._append(instance, helpers.new_timer_fired_event(timer, fire_at))
 
     def cancel_timers(self, instance_id: str, timers: Iterable[int]) -> None:
         """Timers that the orchestrator cancelled need not wake it."""
-        with self._lock:
-            for timer in timers:
-                self._armed.get(instance_id, {}).pop(timer, None)
+        self._timers.cancel(instance_id, timers)
 
     def _append(self, instance: OrchestrationInstance, event: pb.HistoryEvent) -> None:
         instance.pending_events.append(event)
@@ -260,7 +222,7 @@ class Backend(InMemoryOrchestrationBackend):
                 ActivityWorkItem(key, scheduled.name, task, scheduled.input.value, instance.completion_token)
             )
         elif event.HasField("timerCreated"):
-            self._arm(key, task, event.timerCreated.fireAt.ToDatetime(tzinfo=UTC))
+            self._timers.arm(key, task, event.timerCreated.fireAt.ToDatetime(tzinfo=UTC))
         elif event.HasField("subOrchestrationInstanceCreated"):
             self._watch_sub_orchestration(key, event.subOrchestrationInstanceCreated.instanceId, task)
 

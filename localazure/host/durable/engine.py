@@ -16,7 +16,8 @@ import durabletask.internal.helpers as helpers
 import durabletask.internal.orchestrator_service_pb2 as pb
 from azure.functions.meta import Datum
 
-from localazure.host.durable.backend import CALL, Backend
+from localazure.host.durable.backend import Backend
+from localazure.host.durable.in_process import CALL
 from localazure.host.durable.replay import replay
 from localazure.host.indexing import Function
 from localazure.host.invocation import Invoker

@@ -45,7 +45,7 @@ class Journal:
         try:
             self._db.executemany("insert or replace into instances values(?,?,?,?,?)", rows)
             self._db.executemany("delete from instances where id=?", gone)
-        except BaseException:
+        except BaseException:  # cancellation too: a transaction must not stay open
             self._db.execute("rollback")
             raise
         self._db.execute("commit")

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from localazure.host.durable.backend import CALL, Aborted
 from localazure.host.durable.engine import Engine
+from localazure.host.durable.in_process import CALL, Aborted
 from localazure.host.durable.instances import (
     ENDED,
     STATUS_NAMES,

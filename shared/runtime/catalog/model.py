@@ -44,7 +44,7 @@ class RuntimeService(Record):
     version: str
     replicas: int
     endpoint_url: str | None = None
-    deployment_id: str
+    deployment_id: str | None = None  # None: no deployment of ours put it there
     source: Source
     observed_at: datetime
     generation: int

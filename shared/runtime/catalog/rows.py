@@ -14,7 +14,8 @@ from shared.runtime.catalog.model import Placed, RuntimeService, Snapshot, Sourc
 from shared.runtime.catalog.where import Where
 from shared.runtime.environments.model import Environment
 from shared.store import keys
-from shared.store.port import Change, Delete, Put, Store
+from shared.store.packing import Illegible
+from shared.store.port import Change, Delete, Put, Row, Store
 from shared.store.reading import read_all
 
 CHUNK = 90
@@ -42,13 +43,23 @@ class Catalog:
         return read_all(RuntimeService, place.partition, rows)
 
     async def project(
-        self, environment: Environment, snapshot: Snapshot, generation: int, endpoints: Mapping[str, str]
+        self,
+        environment: Environment,
+        snapshot: Snapshot,
+        generation: int,
+        endpoints: Mapping[str, str],
+        *,
+        everything: bool = False,
     ) -> None:
-        """Make the rows equal the snapshot. Key: the snapshot; repeating is harmless."""
+        """Make the rows equal the snapshot; those that no deployment made stay, unless `everything` goes.
+
+        Key: the snapshot; repeating is harmless.
+        """
         place = Place(environment.tenant_id, environment.environment_id, environment.project_id)
         await self.where.runs(environment, list(snapshot.services))
         standing = await self.store.list(place.partition, PREFIX, limit=MAX_SERVICES)
-        gone = [row for row in standing if row.key.removeprefix(PREFIX) not in snapshot.services]
+        unwanted = [row for row in standing if row.key.removeprefix(PREFIX) not in snapshot.services]
+        gone = [row for row in unwanted if everything or not _is_foreign(row)]
         await self.where.left(environment, [row.key.removeprefix(PREFIX) for row in gone])
         changes: list[Change] = [Delete(row.key, row.version) for row in gone]
         for service_id, placed in snapshot.services.items():
@@ -65,7 +76,7 @@ class Catalog:
     async def clear(self, environment: Environment) -> None:
         """Forget what ran: the environment is gone. Repeating is harmless."""
         nothing = Snapshot(deployment_id="", release_ref="", content_hash="", services={})
-        await self.project(environment, nothing, 0, {})
+        await self.project(environment, nothing, 0, {}, everything=True)
 
     def _row(self, service_id: str, placed: Placed, generation: int, endpoint_url: str | None) -> RuntimeService:
         workload = placed.workload
@@ -82,3 +93,8 @@ class Catalog:
             generation=generation,
             placed=placed,
         )
+
+
+def _is_foreign(row: Row) -> bool:
+    """Whether somebody else than a deployment put the service there. What cannot be read goes, as it always did."""
+    return not isinstance(row.document, Illegible) and row.document.get("source") != Source.DEPLOYMENT

@@ -78,6 +78,7 @@ async def _complete(deps: Deps, run: Run) -> Environment:
     held = await deps.runs.hold(run, keys.ENVIRONMENT, compensating=True)  # too late to be taken back: all of it is gone
     environment = Environment.read(held.others[keys.ENVIRONMENT].document)
     TRANSITIONS.require(Transition.COMPLETE, environment.status, EnvironmentStatus.DECOMMISSIONED)
+    await deps.catalog.clear(environment)  # before the commit: who sees the terminal word finds an empty inventory
     gone = environment.model_copy(
         update={
             "status": EnvironmentStatus.DECOMMISSIONED,
@@ -100,13 +101,12 @@ async def _complete(deps: Deps, run: Run) -> Environment:
 
 
 async def run_forget(deps: Deps, run: Run) -> None:
-    """Take the environment out of the inventory, the indexes and the sweep's list. Key: the environment."""
+    """Take the environment out of the indexes and the sweep's list. Key: the environment."""
     place = Place(run.tenant_id, run.environment_id)
     row = await deps.runs.store.get(place.partition, keys.ENVIRONMENT)
     if row is None:
         return
     environment = Environment.read(row.document)
-    await deps.catalog.clear(environment)
     await deps.index.project(environment)
     await deps.index.unlist(environment)
 

@@ -3,7 +3,7 @@
 1. Claim the attempt.
 2. Remove the workloads from every target: what runs must not lose its vault and its network first.
 3. Let the engine destroy what it made, as a job.
-4. Commit the end, then forget: the inventory, the indexes, the sweep's list.
+4. Empty the inventory and commit the end, then forget: the indexes, the sweep's list.
 
 Each step counts what is absent as gone, so a repeated run goes on where the last one stopped.
 """

@@ -6,7 +6,7 @@ attempt ends there.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,20 +75,30 @@ def deployment_of(run: Run) -> str:
     return f"dep-{run.operation_id.removeprefix('op-')}"
 
 
-async def run_claim(deps: Deps, run: Run) -> bool:
-    """Key: (operation, attempt)."""
-    return await deps.runs.claim(run, "the release to be prepared")
+async def run_claim(deps: Deps, run: Run) -> dict[str, Any] | None:
+    """Take the attempt; what an earlier one had touched, and why it went back if it did. Key: (operation, attempt)."""
+    if not await deps.runs.claim(run, "the release to be prepared"):
+        return None
+    held, deployment, _ = await deps.hold(run, compensating=True)
+    touched = {entry.wave for entry in deployment.rollout_history if entry.phase is Phase.ROLLING_OUT}
+    planned = await deps.plans.all(held.place.partition, deployment.deployment_id) if touched else []
+    went_back = next((entry for entry in deployment.rollout_history if entry.phase is Phase.ROLLING_BACK), None)
+    code, _, message = (went_back.detail or "").partition(": ") if went_back else ("", "", "")
+    return {
+        "touched": _waves(item for item in planned if item.wave in touched),
+        "cause": {"code": code, "message": message} if went_back else None,
+        "reversible": deployment.rollback_to is None,
+    }
 
 
 async def run_prepare(deps: Deps, run: Run) -> dict[str, Any]:
-    """Write down what is to run and what was before. Key: the deployment; planning twice gives the same rows.
+    """Write down what is to run and what was before. Key: the deployment; what an earlier attempt planned stands.
 
     Raises `ValidationFailed` when the release cannot be prepared as the environment stands now.
     """
-    held, deployment, _ = await deps.hold(run, compensating=True)
-    if deployment.phase is Phase.ROLLING_BACK:  # an earlier attempt was at it: no forward step any more
-        return await _taken_back(deps, held, deployment)
     held, deployment, _ = await deps.hold(run)
+    if deployment.content_hash is not None:
+        return _course(deployment, await deps.plans.all(held.place.partition, deployment.deployment_id))
     planned = await deps.preparing.plan(held.place, deployment)
     stable = await deps.catalog.snapshot(held.place, deployment.previous_deployment_id)
     if len(overlaid(stable, deployment, planned).services) > MAX_SERVICES:
@@ -98,24 +108,16 @@ async def run_prepare(deps: Deps, run: Run) -> dict[str, Any]:
     return _course(deployment, planned)
 
 
-def _course(deployment: Deployment, planned: list[Planned]) -> dict[str, Any]:
+def _course(deployment: Deployment, planned: Iterable[Planned]) -> dict[str, Any]:
     """What the orchestration needs to know of the plan."""
-    waves = sorted({item.wave for item in planned})
-    return {
-        "waves": [{"wave": wave, "services": [item.service_id for item in planned if item.wave == wave]} for wave in waves],
-        "reversible": deployment.rollback_to is None,
-        "pauses": deployment.gate.on_failure is OnFailure.PAUSE,
-    }
+    return {"waves": _waves(planned), "pauses": deployment.gate.on_failure is OnFailure.PAUSE}
 
 
-async def _taken_back(deps: Deps, held: Held, deployment: Deployment) -> dict[str, Any]:
-    """The course of a release whose rollback had begun: the waves that had been touched, and why it goes back."""
-    touched = {entry.wave for entry in deployment.rollout_history if entry.phase is Phase.ROLLING_OUT}
-    planned = await deps.plans.all(held.place.partition, deployment.deployment_id)
-    backs = [entry for entry in deployment.rollout_history if entry.phase is Phase.ROLLING_BACK]
-    code, _, message = (backs[0].detail or "").partition(": ")
-    course = _course(deployment, [item for item in planned if item.wave in touched])
-    return course | {"takenBack": {"code": code, "message": message}}
+def _waves(planned: Iterable[Planned]) -> list[dict[str, Any]]:
+    services: dict[int, list[str]] = {}
+    for item in planned:
+        services.setdefault(item.wave, []).append(item.service_id)
+    return [{"wave": wave, "services": sorted(services[wave])} for wave in sorted(services)]
 
 
 async def _prepared(deps: Deps, run: Run, content: str) -> None:
@@ -155,7 +157,10 @@ async def _begin_wave(deps: Deps, run: WaveRun) -> None:
 
 
 async def run_apply(deps: Deps, run: ServiceRun) -> None:
-    """Make one service's revision run. Key: (deployment, wave, service): its plan row says when it was applied."""
+    """Make one service's revision run. Key: (deployment, wave, service, attempt): its plan row says when it was applied.
+
+    A later attempt applies again: what runs already stays, and carries the stamp that an earlier one is refused for.
+    """
     await rerun(_apply, deps, run)
 
 
@@ -164,9 +169,9 @@ async def _apply(deps: Deps, run: ServiceRun) -> None:
     held = await deps.runs.hold(run, keys.ENVIRONMENT, key)
     require_permitted(held.operation, deps.runs.clock())
     planned = Planned.read(held.others[key].document)
-    if planned.applied_at is not None:
+    if planned.applied_at is not None and planned.applied_by == run.attempt:
         return
     environment = Environment.read(held.others[keys.ENVIRONMENT].document)
     if planned.wanted is not None:  # what is taken away goes at promotion: until then it serves
         await deps.effects.apply(environment.site, stamp_of(held.operation), planned.wanted)
-    await deps.plans.applied(held.place.partition, held.others[key], deps.runs.clock())
+    await deps.plans.applied(held.place.partition, held.others[key], deps.runs.clock(), run.attempt)

@@ -148,36 +148,43 @@ class _Gating:
 
 
 async def run_pause(deps: Deps, run: FailingWaveRun) -> None:
-    """Say that a person is waited for, and for what. Key: the operation's `paused`."""
+    """Say that a person is waited for, and for what. Key: the operation's `paused` and what it says it waits for."""
     await rerun(_pause, deps, run)
 
 
 async def _pause(deps: Deps, run: FailingWaveRun) -> None:
     held, deployment, _ = await deps.hold(run, gate_key(deployment_of(run), run.wave))
-    if held.operation.paused or _already_decided(held, run) is not None:
+    operation, waiting = held.operation, _awaits(deployment, run)
+    if operation.decision is not None or _already_decided(held, run) is not None:
         return
-    waiting = f"a person: retry judges again, promote goes on, cancel rolls back ({run.error.message})"
+    if operation.paused and operation.waiting_for == waiting:
+        return
     tx = deps.runs.transaction(held, "deployment.paused", f"{deployment.told} is paused at its gate, {run.error.message}")
     paused = {"paused": True, "waiting_for": waiting, "last_action_at": deps.runs.clock()}
-    tx.replace(held.row, held.operation.model_copy(update=paused))
+    tx.replace(held.row, operation.model_copy(update=paused))
     await deps.runs.journal.commit(tx)
+
+
+def _awaits(deployment: Deployment, run: FailingWaveRun) -> str:
+    """What a person may do; a rollback is never taken back itself."""
+    back = "" if deployment.rollback_of else ", cancel rolls back"
+    return f"a person: retry judges again, promote goes on{back} ({run.error.message})"
 
 
 async def run_decided(deps: Deps, run: WaveRun) -> Decided | None:
     """Take up what a person decided; None while nobody has.
 
-    Key: the gate's row: a decision that was taken up is answered again.
+    Key: the gate's row: a decision that was taken up is answered again, to a later attempt that comes by this wave while
+    it is another one that waits, too.
     """
     return await rerun(_decided, deps, run)
 
 
 async def _decided(deps: Deps, run: WaveRun) -> Decided | None:
     held, deployment, _ = await deps.hold(run, gate_key(deployment_of(run), run.wave))
-    if not held.operation.paused:
-        return _already_decided(held, run)
-    decision = held.operation.decision
-    if decision is None:
-        return None
+    already, decision = _already_decided(held, run), held.operation.decision
+    if already is not None or decision is None:
+        return already
     await _take_up(deps, run, held, deployment, decision)
     return Decided(action=decision.action)
 

@@ -1,6 +1,6 @@
 """How a release is rolled out, read from top to bottom.
 
-1. Claim the attempt; a stale run ends here without an effect.
+1. Claim the attempt; a stale run ends here without an effect. A later attempt learns what an earlier one had touched.
 2. Prepare: what is to run, under one hash, and what each service was before.
 3. Wave by wave: begin it, then, as a sub-orchestration of its own (replay costs grow with the square of a history), apply
    everything and, when every apply has ended, judge the wave on evidence. A gate that is declared to pause waits for a
@@ -59,23 +59,24 @@ def roll_out_release(context: Context) -> Steps:
 
 
 def _roll_out(context: Context, run: Payload) -> Steps:
-    if not (yield from steady(context, CLAIM, run)):
+    deadline = datetime.fromisoformat(run["mustSettleBy"])
+    begun = yield from steady(context, CLAIM, run, until=deadline)
+    if not begun:
         return "superseded"
-    plan = yield from steady(context, PREPARE, run)
-    if "takenBack" in plan:
-        error = StepFailed(plan["takenBack"]["code"], plan["takenBack"]["message"])
-        return (yield from _roll_back(context, run, plan["waves"], error, reversible=True))
-    touched: list[Payload] = []
+    touched: list[Payload] = list(begun["touched"])
     try:
+        if begun["cause"] is not None:  # an earlier attempt was taking it back: no forward step any more
+            raise StepFailed(begun["cause"]["code"], begun["cause"]["message"])
+        plan = yield from steady(context, PREPARE, run)
         for wave in plan["waves"]:
             yield from steady(context, BEGIN_WAVE, {**run, **wave})
-            touched.append(wave)
+            touched += [wave] if wave not in touched else []
             yield from _wave(context, run, wave, pauses=plan["pauses"])
         yield from steady(context, PROMOTE, run)
         yield from _until_done(context, ALONE, run, within=ALONE_WITHIN)
         yield from steady(context, COMPLETE, run)
     except StepFailed as error:
-        return (yield from _roll_back(context, run, touched, error, reversible=plan["reversible"]))
+        return (yield from _roll_back(context, run, touched, error, reversible=begun["reversible"]))
     yield from steady(context, PROJECT, run)
     return "completed"
 

@@ -1,12 +1,16 @@
 """From what a release names to what is to run: workloads, and what each service was before, in waves.
 
+An image's tag is resolved to its digest here, once: that is what runs, on every target and also when it is restored
+later, whatever the tag means by then.
+
 A deployment changes only the components it names. A component that names no replicas keeps its count, a release that
 names no configuration keeps the one each service has. A rollback is planned from the snapshot it restores instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.events.journal import Place
@@ -19,15 +23,19 @@ from shared.runtime.scaling.reading import Policies
 from shared.runtime.secrets.resolution import Resolver, Variables
 from shared.targets.port import Scaling, Workload
 
+_AT_ONCE = 8  # images that are looked up together
+
 
 @dataclass(frozen=True)
 class Preparing:
     catalog: Catalog
     resolver: Resolver
     policies: Policies
+    resolve: Callable[[str], Awaitable[str]]  # an image to its digest; raises `Transient`, `Refused`
 
     async def plan(self, place: Place, deployment: Deployment) -> list[Planned]:
-        """Raises `ValidationFailed` when a configuration names a secret that is not bound."""
+        """Raises `ValidationFailed` when a configuration names a secret that is not bound, `Refused` when an image does not
+        exist, `Transient` when its registry cannot be asked."""
         stable = await self.catalog.snapshot(place, deployment.previous_deployment_id)
         standing = stable.services if stable else {}
         scalings = await self.policies.scalings(place)
@@ -36,11 +44,23 @@ class Preparing:
             return await self._restoring(place, standing, target.services if target else {}, scalings)
         at_once = deployment.strategy is Strategy.ALL_AT_ONCE
         order = {} if at_once else waves.ordered(deployment.components)
+        digests = await self._digests([component.image for component in deployment.components])
         planned = [
-            await self._component(place, deployment, component, standing.get(component.module_id), scalings)
+            _pinned(
+                await self._component(place, deployment, component, standing.get(component.module_id), scalings), digests
+            )
             for component in deployment.components
         ]
         return [item.model_copy(update={"wave": order.get(item.service_id, 0)}) for item in planned]
+
+    async def _digests(self, images: Sequence[str]) -> dict[str, str]:
+        gate, names = asyncio.Semaphore(_AT_ONCE), sorted(set(images))
+
+        async def one(image: str) -> str:
+            async with gate:
+                return await self.resolve(image)
+
+        return dict(zip(names, await asyncio.gather(*map(one, names)), strict=True))
 
     async def _component(
         self,
@@ -104,6 +124,14 @@ class Preparing:
         env = await self.resolver.refreshed(place, placed.configuration_id, workload.env)
         scaling = scalings.get((workload.service_id, placed.target))
         return placed.model_copy(update={"workload": workload.model_copy(update={"env": env, "scaling": scaling})})
+
+
+def _pinned(planned: Planned, digests: Mapping[str, str]) -> Planned:
+    """The wanted workload with the digest of its image."""
+    assert planned.wanted is not None  # noqa: S101 - of a component
+    workload = planned.wanted.workload
+    pinned = workload.model_copy(update={"digest": digests[workload.image]})
+    return planned.model_copy(update={"wanted": planned.wanted.model_copy(update={"workload": pinned})})
 
 
 def _replicas(component: Component, before: Placed | None) -> int:

@@ -95,6 +95,13 @@ async def run_look(deps: Deps, run: Run) -> Reported | None:
     return Reported(error=result.error)
 
 
+async def run_stop_job(deps: Deps, run: Run) -> None:
+    """Stop what has not reported. Key: (operation, attempt); what has ended stays ended."""
+    operation = (await deps.runs.hold(run, compensating=True)).operation
+    if _result_of(operation, run) is None:
+        await stop_job(deps.job, operation)
+
+
 async def stop_job(job: Job, operation: Operation) -> None:
     """End whatever may still work on the operation. Raises `Transient` until it has ended: nothing is undone before."""
     for execution in _executions(operation):

@@ -3,11 +3,13 @@
 1. Claim the attempt; a stale run ends here without an effect.
 2. Start the provisioner job.
 3. Wait until the operation row has its result: the row is the truth, the job's message only saves time. A job that died
-   without a result is started again, a few times.
+   without a result is started again, a few times; one that does not report in time is stopped before the slot is free.
 4. Commit the outcome, and with it the end of the operation.
 """
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 from shared.operations.procedure import Context, Payload, StepFailed, Steps, settled, steady, told
 
@@ -15,6 +17,7 @@ NAME = "provisioning_flow"
 CLAIM = "provision_claim"
 START_JOB = "provisioner_start"
 LOOK = "provisioner_look"
+STOP_JOB = "provisioner_stop"
 COMPLETE = "provision_complete"
 FAIL = "provision_fail"
 
@@ -34,6 +37,11 @@ def _provision(context: Context, run: Payload) -> Steps:
 
 def job_done(context: Context, run: Payload) -> Steps:
     """Wait until the job's result is on the row. Raises `StepFailed` with the job's error."""
-    seen = yield from told(context, LOOK, run, "the provisioner did not report in time")
+    try:
+        seen = yield from told(context, LOOK, run, "the provisioner did not report in time")
+    except StepFailed as error:
+        with suppress(StepFailed):  # it cannot be reached: the row fences it, and the operation ends all the same
+            yield from steady(context, STOP_JOB, run)
+        raise error
     if "error" in seen:
         raise StepFailed(seen["error"]["code"], seen["error"]["message"])

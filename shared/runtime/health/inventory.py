@@ -21,9 +21,11 @@ from shared.runtime.environments.index import LISTED, ListedEnvironment
 from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.health.model import EnvironmentHealth, ServiceHealth
+from shared.runtime.health.reports import health_of
 from shared.store import keys
 from shared.store.port import Store
-from shared.store.reading import read, read_all
+from shared.store.reading import read_all
+from shared.store.revision import REPORTS
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Inventory:
 
     async def environment(self, caller: Caller, ident: str) -> dict[str, Any]:
         """Raises `NotFound`, also for what is another tenant's."""
-        admitted = await self.isolation.admit(caller.tenant_id, ident, keys.HEALTH)
+        admitted = await self.isolation.admit(caller.tenant_id, ident, keys.HEALTH, REPORTS)
         if admitted.environment.environment_id != ident:
             raise NotFound("environment", ident)
         health = self._health(admitted)
@@ -45,11 +47,10 @@ class Inventory:
         return _state(admitted) | {"inventory": [self._row(service, health) for service in services]}
 
     def _health(self, admitted: Admitted) -> EnvironmentHealth:
-        row = admitted.rows.get(keys.HEALTH)
-        return read(EnvironmentHealth, admitted.place.partition, row) if row else EnvironmentHealth()
+        return health_of(admitted, self.clock(), self.stale_after)
 
     def _row(self, service: RuntimeService, health: EnvironmentHealth) -> dict[str, Any]:
-        seen = self._seen(health, service.service_id)
+        seen = seen_of(health, service.service_id, self.clock(), self.stale_after)
         row = service.shown() | {"status": seen.status, "stale": seen.stale}
         if seen.evaluated_at is not None:
             row["evaluatedAt"] = instants.text(seen.evaluated_at)
@@ -61,10 +62,10 @@ class Inventory:
         if ident is None:
             raise NotFound("service", service_id)
         key = keys.service(service_id)
-        admitted = await self.isolation.admit(caller.tenant_id, ident, keys.HEALTH, key, kind="service")
+        admitted = await self.isolation.admit(caller.tenant_id, ident, keys.HEALTH, REPORTS, key, kind="service")
         if key not in admitted.rows or admitted.environment.environment_id != ident:
             raise NotFound("service", service_id)
-        seen = self._seen(self._health(admitted), service_id)
+        seen = seen_of(self._health(admitted), service_id, self.clock(), self.stale_after)
         document: dict[str, Any] = {
             "serviceId": service_id,
             "environmentId": admitted.environment.environment_id,
@@ -78,14 +79,6 @@ class Inventory:
         if seen.cause:
             document["cause"] = seen.cause
         return document
-
-    def _seen(self, health: EnvironmentHealth, service_id: str) -> Seen:
-        service = health.services.get(service_id)
-        if service is None:
-            return Seen(HealthStatus.UNKNOWN, None, stale=False, service=None)
-        at = health.evaluated_at(service_id)
-        stale = self.clock() - at > self.stale_after
-        return Seen(HealthStatus.UNKNOWN if stale else service.status, at, stale=stale, service=service)
 
     async def page(self, caller: Caller, limit: int, after: str) -> tuple[list[ListedEnvironment], str | None]:
         """A tenant's environments, newest first: one read a page."""
@@ -111,6 +104,16 @@ class Seen:
     @property
     def cause(self) -> str | None:
         return self.service.cause if self.service and not self.stale else None
+
+
+def seen_of(health: EnvironmentHealth, service_id: str, now: datetime, stale_after: timedelta) -> Seen:
+    """The judgement of what is known of a service."""
+    service = health.services.get(service_id)
+    if service is None:
+        return Seen(HealthStatus.UNKNOWN, None, stale=False, service=None)
+    at = health.evaluated_at(service_id)
+    stale = now - at > stale_after
+    return Seen(HealthStatus.UNKNOWN if stale else service.status, at, stale=stale, service=service)
 
 
 def _state(admitted: Admitted) -> dict[str, Any]:

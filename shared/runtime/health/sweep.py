@@ -34,10 +34,12 @@ from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.runtime.environments.model import EnvironmentStatus
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.health.model import EnvironmentHealth, ServiceHealth
+from shared.runtime.health.reports import EnvironmentReports, merged
 from shared.runtime.health.witness import UNREACHABLE, Sample, Subject, Witness
 from shared.store import keys
 from shared.store.port import Conflict, Row, Store
 from shared.store.reading import read, read_all
+from shared.store.revision import REPORTS
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +72,7 @@ async def check_environment(deps: Deps, place: Place, started: datetime) -> None
 
     `started` is the tick. Key: (environment, tick). Raises `Transient` when the store cannot be asked, `Unreadable`.
     """
-    admitted = await provisioned(deps.isolation, place, keys.HEALTH)
+    admitted = await provisioned(deps.isolation, place, keys.HEALTH, REPORTS)
     if admitted is None:
         return
     row = admitted.rows.get(keys.HEALTH)
@@ -88,7 +90,10 @@ async def check_environment(deps: Deps, place: Place, started: datetime) -> None
     except Conflict:
         log.info("a health sweep of %s met another one and is dropped", place.environment_id)
         return
-    await deps.index.summarise(admitted.environment, counted(health, deps.journal.clock(), deps.stale_after))
+    now, reported = deps.journal.clock(), admitted.rows.get(REPORTS)
+    if reported is not None:  # the list says what the service's own page says
+        health = merged(health, read(EnvironmentReports, place.partition, reported), now, deps.stale_after)
+    await deps.index.summarise(admitted.environment, counted(health, now, deps.stale_after))
 
 
 async def provisioned(isolation: Isolation, place: Place, *others: str) -> Admitted | None:

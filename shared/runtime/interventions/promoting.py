@@ -12,7 +12,7 @@ from shared.kernel.errors import NotFound, NotPaused
 from shared.kernel.record import Record
 from shared.operations.cancelling import stored
 from shared.operations.intent import Answer, Intent
-from shared.operations.model import OPEN, PersonAction
+from shared.operations.model import OPEN, PersonAction, PersonDecision
 from shared.runtime.deployments.model import Deployment
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.interventions.retrying import decided
@@ -38,12 +38,13 @@ class Promoting:
             raise NotFound("deployment", deployment_id)
         deployment = read(Deployment, place.partition, found)
         row, operation = await stored(self.journal, intent.caller, place, deployment.operation_id)
-        if operation.status not in OPEN or not operation.paused:
+        if operation.status not in OPEN or not operation.paused or operation.cancel is not None:
             intent.meet(NotPaused(deployment.status))
         intent.will("pass", f"deployments/{deployment_id}", "its gate, in spite of the verdict")
         permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
-        answer = await decided(
-            self.journal, self.clock, intent, admitted, row, operation, PersonAction.PROMOTE, request.reason, permit
-        )
         body = {"deploymentId": deployment_id, "status": deployment.status, "traceId": intent.caller.trace_id}
-        return Answer(202, body, f"/deployments/{deployment_id}", wakes=answer.wakes)
+        answer = Answer(202, body, f"/deployments/{deployment_id}", wakes=operation)
+        decision = PersonDecision(
+            action=PersonAction.PROMOTE, by=intent.caller.subject, at=self.clock(), reason=request.reason
+        )
+        return await decided(self.journal, intent, admitted, row, operation, decision, answer, permit)

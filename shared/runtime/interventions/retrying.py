@@ -37,9 +37,10 @@ class Retrying:
     async def retry(self, intent: Intent, admitted: Admitted, operation_id: str, reason: str | None) -> Answer:
         """Raises `NotFound`, `InsufficientScope`, `NotRetryable`, `ReceiptRefused`, and what the kind itself raises."""
         row, operation = await stored(self.journal, intent.caller, admitted.place, operation_id)
-        if operation.status in OPEN and operation.paused:
+        if operation.status in OPEN and operation.paused and operation.cancel is None:
             intent.will("judge", operation.resource_path.removeprefix("/"), "its gate again")
-            return await decided(self.journal, self.clock, intent, admitted, row, operation, PersonAction.RETRY, reason)
+            decision = PersonDecision(action=PersonAction.RETRY, by=intent.caller.subject, at=self.clock(), reason=reason)
+            return await decided(self.journal, intent, admitted, row, operation, decision)
         if operation.status not in ENDED_BADLY:
             raise NotRetryable(operation.status)
         return await self._again(intent, admitted, operation, permit_again(operation, self.clock()))
@@ -58,29 +59,26 @@ class Retrying:
 
 async def decided(
     journal: Journal,
-    clock: Clock,
     intent: Intent,
     admitted: Admitted,
     row: Row,
     operation: Operation,
-    action: PersonAction,
-    reason: str | None,
+    decision: PersonDecision,
+    answer: Answer | None = None,
     permit: Permit | None = None,
 ) -> Answer:
-    """Commit what a person decided about a paused operation; its worker takes it up."""
-    now = clock()
-    decision = PersonDecision(action=action, by=intent.caller.subject, at=now, reason=reason)
-    taken = operation.model_copy(
-        update={"decision": decision, "waiting_for": f"its worker to {action} it", "last_action_at": now}
-    )
+    """Commit what a person decided about a paused operation; its worker takes it up. `answer` defaults to the operation."""
+    waiting = {"decision": decision, "waiting_for": f"its worker to {decision.action} it", "last_action_at": decision.at}
+    taken = operation.model_copy(update=waiting)
+    why = f": {decision.reason}" if decision.reason else ""
     tx = intent.transaction(
         admitted.place,
-        f"operation.{action}-decided",
+        f"operation.{decision.action}-decided",
         operation.resource_id,
-        f"{intent.caller.subject} decided to {action} {operation.kind}" + (f": {reason}" if reason else ""),
+        f"{decision.by} decided to {decision.action} {operation.kind}{why}",
         permit,
     )
     tx.replace(row, taken)
-    answer = intent.remember(tx, Answer(202, taken.shown(), taken.resource_path, wakes=taken))
+    told = intent.remember(tx, answer or Answer(202, taken.shown(), taken.resource_path, wakes=taken))
     await journal.commit(tx)
-    return answer
+    return told

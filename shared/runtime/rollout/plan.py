@@ -25,6 +25,7 @@ class Planned(Record):
     wanted: Placed | None = None  # None: the service is taken away
     before: Placed | None = None  # None: the service is new
     applied_at: datetime | None = None
+    applied_by: int | None = None  # the attempt
 
 
 def key(deployment_id: str, wave: int, service_id: str) -> str:
@@ -50,9 +51,9 @@ class Plans:
         rows = await self.store.list(partition, keys.plan(deployment_id), limit=1000)
         return [Planned.read(row.document) for row in rows]
 
-    async def applied(self, partition: str, row: Row, at: datetime) -> None:
+    async def applied(self, partition: str, row: Row, at: datetime, attempt: int) -> None:
         """Remember when the service was applied: evidence must be younger."""
-        planned = Planned.read(row.document).model_copy(update={"applied_at": at})
+        planned = Planned.read(row.document).model_copy(update={"applied_at": at, "applied_by": attempt})
         await self.store.commit(partition, self.draw(), [Replace(row.key, planned.document(), row.version)])
 
 

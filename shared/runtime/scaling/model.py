@@ -77,13 +77,34 @@ class ScalingPolicy(Record):
         return shown | self.requested.document()
 
 
+UNBOUNDED = 1_000_000
+# The greatest least count, and the greatest count, that a target has.
+_BOUNDS = {ComputeTarget.APP_SERVICE: (30, 30), ComputeTarget.FUNCTIONS: (20, 100)}
+
+
 def told(scaling: Scaling) -> str:
     """Bounds as a timeline tells them."""
     return f"{scaling.min_replicas} to {scaling.max_replicas} replicas by {scaling.metric}"
 
 
 def effective(target: ComputeTarget, requested: Scaling) -> Scaling:
-    """What the target can honour of it: Kubernetes' HorizontalPodAutoscaler keeps at least one replica."""
-    if target is ComputeTarget.AKS and requested.min_replicas == 0:
-        return requested.model_copy(update={"min_replicas": 1, "scale_to_zero": False})
-    return requested
+    """What the target can honour of it.
+
+    None but Container Apps goes down to no replica. A web app has at most the instances of a Premium v3 plan. A function
+    app on Elastic Premium has bounds of its own (20 always ready, 100 in all), but when it grows follows from its triggers:
+    no measure of the process counts, and no share of it. Sources: Kubernetes, HorizontalPodAutoscaler; learn.microsoft.com,
+    App Service limits and Azure Functions Premium plan.
+    """
+    if target is ComputeTarget.CONTAINER_APPS:
+        return requested
+    bounded = _bounded(requested, *_BOUNDS.get(target, (UNBOUNDED, UNBOUNDED)))
+    if target is not ComputeTarget.FUNCTIONS:
+        return bounded
+    metric = requested.metric if requested.metric == "queue-length" else "requests"
+    return bounded.model_copy(update={"metric": metric, "target_utilization_percent": 100})
+
+
+def _bounded(requested: Scaling, most_ready: int, most: int) -> Scaling:
+    least = min(max(1, requested.min_replicas), most_ready)
+    greatest = min(max(least, requested.max_replicas), most)
+    return requested.model_copy(update={"min_replicas": least, "max_replicas": greatest, "scale_to_zero": False})

@@ -1,9 +1,10 @@
 """Every operation ends: what was never started is started, what the hub lost is taken up again under a new attempt,
 what passed its deadline is ended by force.
 
-By force means: first the fence, then the end. The attempt is raised, so that whoever still works on it stops at its
-next effect; the orchestration and the job are ended; and only when an activity that was under way must have ended too
-(`activity_limit`) is the outcome committed and the slot freed. Nobody's late effect meets the next operation.
+Whoever is replaced is stopped first: the orchestration, the job. Then the attempt is raised, so that whoever still works
+on it stops at its next effect. By force means that nobody works under the new attempt: only when an activity that was
+under way must have ended too (`activity_limit`) is the outcome committed and the slot freed. Nobody's late effect meets
+the next operation.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from shared.store.reading import read
 log = logging.getLogger(__name__)
 GRACE = timedelta(seconds=2)  # the request that committed an operation starts it itself
 LOST_AFTER = timedelta(seconds=5)  # a new attempt's orchestration is being started meanwhile
-OVERTIME = timedelta(minutes=5)  # for a worker that is just now ending it at its deadline
+OVERTIME = timedelta(minutes=15)  # for a worker that takes it back at its deadline, and may for ten minutes
 MOST_ATTEMPTS = 20
 
 End = Callable[[Run, OperationError], Awaitable[None]]
@@ -64,9 +65,14 @@ class Settling:
             await hub.start(operation)
 
     async def _take_up(self, admitted: Admitted, row: Row, operation: Operation, hub: Hub) -> None:
-        """Give an operation whose orchestration is gone a new attempt; the old one's workers are fenced by it."""
+        """Give an operation whose orchestration is gone a new attempt; the old one's workers are fenced by it.
+
+        Its job is stopped while the row still names it: an engine looks at the row only between its steps, and two must
+        not work on one environment.
+        """
         if await hub.state(operation) is InstanceState.WORKING or operation.attempt >= MOST_ATTEMPTS:
             return
+        await self.stop_job(operation)
         log.warning("%s: attempt %d was lost", operation.operation_id, operation.attempt)
         taken = await self._raised(admitted, row, operation)
         if taken is not None:
@@ -103,11 +109,4 @@ class Settling:
         return raised
 
     async def _end(self, operation: Operation) -> None:
-        run = Run(
-            tenant_id=operation.tenant_id,
-            environment_id=operation.environment_id,
-            operation_id=operation.operation_id,
-            attempt=operation.attempt,
-            must_settle_by=operation.must_settle_by,
-        )
-        await self.ends[operation.kind](run, DEADLINE)
+        await self.ends[operation.kind](operation.run, DEADLINE)

@@ -17,6 +17,7 @@ from shared.operations.hub import Hub
 from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.runtime.scaling.enforcement import Enforcing
 from shared.runtime.scaling.model import ScalingPolicy
+from shared.runtime.upkeep.following import Following
 from shared.runtime.upkeep.settling import Settling
 from shared.store.port import Conflict, Row
 
@@ -31,6 +32,7 @@ class Deps:
     outbox: Outbox
     settling: Settling
     enforcing: Enforcing
+    following: Following
 
 
 async def keep_shard(deps: Deps, shard: int, hub: Hub) -> None:
@@ -64,7 +66,8 @@ async def _is_idle(deps: Deps, listed: Listed, hub: Hub) -> bool:
     due = next(filter(deps.enforcing.is_due, waiting), None)
     if due is not None:
         await _enforce(deps, admitted, due, hub)
-    return sent and not waiting
+    followed = await deps.following.made(admitted, hub)
+    return sent and not waiting and followed
 
 
 async def _sent(deps: Deps, listed: Listed) -> bool:

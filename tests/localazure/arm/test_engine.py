@@ -56,6 +56,7 @@ async def test_an_environment_is_made_with_its_outputs_and_tags(local) -> None:
         "vaultUri": "https://kv-0123456789abcdef.vault.azure.net/",
         "identityId": f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-0123456789abcdef",
         "identityClientId": identity["properties"]["clientId"],
+        "directoryId": identity["properties"]["tenantId"],
         "workspaceId": f"{GROUP}/providers/Microsoft.OperationalInsights/workspaces/log-0123456789abcdef",
         "managedEnvironmentId": f"{GROUP}/providers/Microsoft.App/managedEnvironments/cae-0123456789abcdef",
         "clusterServer": "https://127.0.0.1:6443",
@@ -79,10 +80,15 @@ async def test_an_environment_is_made_with_its_outputs_and_tags(local) -> None:
 
 
 async def test_only_what_the_targets_need_is_made(local) -> None:
-    record = {**RECORD, "computeTargets": ["functions"], "stage": "dev"}
+    record = {**RECORD, "computeTargets": ["functions", "app-service"], "stage": "dev"}
     outputs = await engine.make(record, arm=local.arm, progress=Steps())
     assert not {"managedEnvironmentId", "clusterServer"} & set(outputs)
-    assert len(creations(local)) == 5
+    plans = {name: await local.arm.get(outputs[name]) for name in ("functionsPlanId", "appServicePlanId")}
+    assert {name: plan["sku"]["tier"] for name, plan in plans.items()} == {
+        "functionsPlanId": "ElasticPremium",
+        "appServicePlanId": "PremiumV3",
+    }
+    assert len(creations(local)) == 7
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -98,6 +104,7 @@ async def test_a_run_after_a_failure_creates_nothing_twice(local, step: str) -> 
 
 
 async def test_a_run_while_the_first_ones_operation_is_in_progress_waits_for_it(local) -> None:
+    local.let_operations_take(1)
     killed = asyncio.create_task(engine.make(RECORD, arm=local.arm, progress=Steps()))
     while not any(path.endswith("cae-0123456789abcdef") for path in creations(local)):
         await asyncio.wait([killed], timeout=0.01)

@@ -51,6 +51,7 @@ async def test_ids_are_compared_without_case_and_keep_that_of_their_creation(loc
 
 async def test_a_change_during_a_change_is_a_conflict(local) -> None:
     await environment(local.arm)
+    local.let_operations_take(1)
     await local.arm.send("PUT", APP, app())
     assert await refused(local.arm.send("PUT", APP, app(suffix="v2"))) == (409, "ContainerAppOperationInProgress")
     assert await refused(local.arm.send("DELETE", APP)) == (409, "ContainerAppOperationInProgress")
@@ -84,6 +85,7 @@ async def test_deleting_a_group_deletes_everything_inside(local) -> None:
 
 async def test_nothing_is_made_in_a_group_that_is_going(local) -> None:
     await local.arm.put(GROUP, body=located())
+    local.let_operations_take(1)
     await local.arm.send("DELETE", GROUP)
     assert await refused(local.arm.send("PUT", ENVIRONMENT, located())) == (409, "ResourceGroupBeingDeleted")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import ssl
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest_asyncio
 from tests.localazure.arm.bodies import APP, ENVIRONMENT, GROUP, JOB, app, located
 from tests.localazure.arm.conftest import ROOT
 from tests.localazure.arm.test_jobs import job, written
+from tests.support.ports import free_port
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Killable:
     async def start(self) -> None:
         script, arguments = "tests.localazure.arm.process", (str(self.folder), str(self.port), str(self.certificate))
         self.process = await asyncio.create_subprocess_exec(sys.executable, "-m", script, *arguments, cwd=ROOT)
-        give_up = time.monotonic() + 15
+        give_up = time.monotonic() + 60
         while time.monotonic() < give_up:
             with contextlib.suppress(httpx.TransportError):
                 await self.call("GET", GROUP)
@@ -61,9 +61,7 @@ class Killable:
 
 @pytest_asyncio.fixture
 async def killable(tmp_path: Path, certificate: Path) -> AsyncIterator[Killable]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     headers = {"Authorization": "Bearer x"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers) as http:
         running = Killable(tmp_path, certificate, port, http)

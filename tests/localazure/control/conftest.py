@@ -1,5 +1,3 @@
-import socket
-
 import pytest
 from httpx import ASGITransport, AsyncClient
 
@@ -9,6 +7,7 @@ from localazure.policy import Overrides
 from localazure.services import throttling
 from localazure.services.dependency import Shapes
 from localazure.services.stand_in import HttpStandIn
+from tests.support.ports import free_port
 
 
 class Workloads:
@@ -81,12 +80,6 @@ async def platform(keyring):
         platform.client = client
         yield platform
         await platform.faults.lift()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 async def hello(scope, receive, send):

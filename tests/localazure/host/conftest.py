@@ -74,7 +74,7 @@ class LocalHost:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(how)
-        return self.process.wait(10)
+        return self.process.wait(30)
 
     def all_notes(self) -> list[tuple[str, Any]]:
         """What the app noted, in this and earlier processes, in order."""

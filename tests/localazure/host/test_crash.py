@@ -31,15 +31,16 @@ def test_an_instance_whose_start_was_acknowledged_survives_at_once(host: LocalHo
 
 
 def test_timers_activities_and_sub_orchestrations_go_on_through_two_kills(host: LocalHost) -> None:
-    host.run("parent_of_race", 3, "parent")
+    host.run("parent_of_race", 5, "parent")
+    due = time.monotonic() + 5
     host.run("slow_work", None, "worker")
     until(lambda: host.notes("slow") == ["worker"])
-    began = time.monotonic()
     killed(killed(host))
+    served = time.monotonic()
     assert host.outcome("parent")["output"] == "deadline"
-    assert time.monotonic() - began < 6, "due when it was due, not counted anew"
+    assert time.monotonic() < max(due, served) + 4, "due when it was due, not counted anew"
     assert host.outcome("worker")["output"] == "worked"
-    assert host.notes("noted") == ["parent"]
+    assert set(host.notes("noted")) == {"parent"}, "at least once: a kill may have met it, too"
     assert host.notes("slow done") == ["worker"], "the interrupted runs did not finish"
     assert host.notes("slow") == ["worker"] * 3, "at least once"
 

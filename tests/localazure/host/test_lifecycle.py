@@ -53,7 +53,7 @@ def test_a_port_in_use_ends_it_with_a_line(make_host: Callable[..., LocalHost]) 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", host.layout.ports["api"]))
         taken.listen()
-        assert host.launch().wait(10) == 1
+        assert host.launch().wait(40) == 1
     assert "in use" in host.log
 
 
@@ -71,7 +71,7 @@ def test_a_refused_app_is_one_line_and_code_1(
     source = f"import azure.durable_functions as df\napp = df.DFApp()\n{body}\n"
     (tmp_path / "function_app.py").write_text(source)
     host = make_host(tmp_path)
-    assert host.launch().wait(10) == 1
+    assert host.launch().wait(40) == 1
     errors = [line for line in host.log.splitlines() if " ERROR " in line]
     assert len(errors) == 1
     assert said in errors[0]

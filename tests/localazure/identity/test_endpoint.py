@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import stat
@@ -10,12 +9,12 @@ import time
 
 import httpx
 import pytest
-import uvicorn
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CredentialUnavailableError
 from azure.identity.aio import ManagedIdentityCredential
 
 from localazure.identity import Tokens, application, error
+from tests.support.serving import serving
 
 HEADER = "only-for-children"
 
@@ -27,15 +26,8 @@ def tokens(tmp_path):
 
 @pytest.fixture
 async def endpoint(tokens):
-    config = uvicorn.Config(application(tokens, HEADER), host="127.0.0.1", port=0, lifespan="off", log_level="error")
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 — uvicorn tells by this flag only
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}/msi/token"
-    server.should_exit = True
-    await running
+    async with serving(application(tokens, HEADER)) as port:
+        yield f"http://127.0.0.1:{port}/msi/token"
 
 
 @pytest.fixture

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import pytest
-import uvicorn
 from azure.core.credentials import AccessToken
 from azure.keyvault.secrets.aio import SecretClient
 
@@ -15,6 +13,7 @@ from localazure.key_vault import Vaults, application
 from localazure.layout import Layout
 from localazure.shelf import Shelf
 from localazure.tls import ConnectProxy, ensure_certificates
+from tests.support.serving import serving
 
 
 class Identity:
@@ -60,42 +59,29 @@ def certified(tmp_path_factory):
 @pytest.fixture
 async def connect(vaults, tokens, certified):
     """Makes real clients of a vault: `connect(name, audience=…)`; the credential is at `.identity`."""
-    config = uvicorn.Config(
-        application(vaults, tokens.check),
-        host="127.0.0.1",
-        port=0,
-        lifespan="off",
-        log_level="error",
-        ssl_certfile=str(certified.certificate),
-        ssl_keyfile=str(certified.certificate_key),
-    )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 — uvicorn tells by this flag only
-        await asyncio.sleep(0.01)
-    proxy = ConnectProxy(0, {"*.vault.azure.net": server.servers[0].sockets[0].getsockname()[1]}, vaults.exists)
-    await proxy.start()
-    clients = []
+    app = application(vaults, tokens.check)
+    async with serving(app, certificate=certified.certificate, key=certified.certificate_key) as port:
+        proxy = ConnectProxy(0, {"*.vault.azure.net": port}, vaults.exists)
+        await proxy.start()
+        clients = []
 
-    def make(name: str = "booking-kv", audience: str = "https://vault.azure.net") -> SecretClient:
-        identity = Identity(tokens, audience)
-        client = SecretClient(
-            f"https://{name}.vault.azure.net",
-            identity,
-            proxies={"https": f"http://127.0.0.1:{proxy.port}"},
-            connection_verify=str(certified.ca),
-            retry_total=0,
-        )
-        client.identity = identity
-        clients.append(client)
-        return client
+        def make(name: str = "booking-kv", audience: str = "https://vault.azure.net") -> SecretClient:
+            identity = Identity(tokens, audience)
+            client = SecretClient(
+                f"https://{name}.vault.azure.net",
+                identity,
+                proxies={"https": f"http://127.0.0.1:{proxy.port}"},
+                connection_verify=str(certified.ca),
+                retry_total=0,
+            )
+            client.identity = identity
+            clients.append(client)
+            return client
 
-    yield make
-    for client in clients:
-        await client.close()
-    await proxy.stop()
-    server.should_exit = True
-    await running
+        yield make
+        for client in clients:
+            await client.close()
+        await proxy.stop()
 
 
 @pytest.fixture

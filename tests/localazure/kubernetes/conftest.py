@@ -61,7 +61,7 @@ async def start_lab(data: Path) -> Lab:
     await runner.restore()
     cluster = application(shelf, runner, authorise=lambda token: token == TOKEN)
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(cluster, log_config=None, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(cluster, log_config=None, timeout_graceful_shutdown=1, timeout_keep_alive=60))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
         await asyncio.sleep(0.01)
@@ -108,7 +108,7 @@ def deployment(image: str = "acr.io/orders:1", *, name: str = "orders", replicas
     return Deployment.from_dict(body)
 
 
-async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 5.0) -> Any:
+async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 20.0) -> Any:
     """Wait until the condition holds, and give what it gave."""
     async with asyncio.timeout(seconds):
         while not (found := await holds()):  # noqa: ASYNC110 (there is no watch to wait on)
@@ -116,7 +116,7 @@ async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 5.0) -> An
         return found
 
 
-async def rolled_out(client: AsyncClient, name: str = "orders", seconds: float = 5.0) -> Any:
+async def rolled_out(client: AsyncClient, name: str = "orders", seconds: float = 20.0) -> Any:
     """The deployment, once `kubectl rollout status` would say that it is complete."""
 
     async def complete() -> Any:

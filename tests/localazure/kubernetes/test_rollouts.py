@@ -52,6 +52,7 @@ async def test_a_deployment_gets_a_replica_set_and_pods_that_answer_http(client:
 async def test_a_rollout_goes_replica_by_replica_and_never_below_what_must_be_available(client: Any, lab: Any) -> None:
     await client.apply(deployment(replicas=4))
     await rolled_out(client)
+    lab.runner.add_behaviour({"image": "acr.io/orders:2", "startSeconds": 0.3})
     await client.apply(deployment("acr.io/orders:2", replicas=4))
     seen: list[tuple[int, int]] = []
     while not seen or seen[-1] != (4, 0):
@@ -278,7 +279,15 @@ async def test_after_a_restart_objects_pods_and_ports_are_the_same_and_a_rollout
 
 async def test_two_hundred_deployments_roll_out_together(client: Any, lab: Any) -> None:
     names = [f"service-{number:03d}" for number in range(200)]
-    await asyncio.gather(*(client.apply(deployment(name=name, replicas=1)) for name in names))
+    at_once = asyncio.Semaphore(
+        32
+    )  # the client waits 5 s for a connection of its pool, which is too short on a busy machine
+
+    async def apply(name: str) -> None:
+        async with at_once:
+            await client.apply(deployment(name=name, replicas=1))
+
+    await asyncio.gather(*(apply(name) for name in names))
 
     async def all_done() -> bool:
         found = [each async for each in client.list(Deployment, namespace="env")]

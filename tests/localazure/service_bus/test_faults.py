@@ -131,7 +131,7 @@ def test_the_client_itself_sends_again_and_duplicate_detection_keeps_one(hosted,
     traffic.clear()
     client = ServiceBusClient.from_connection_string(hosted.connection_string, retry_backoff_factor=0.05)
     with client, client.get_queue_sender("once") as sender:
-        monkeypatch.setattr(hosted.broker, "faults", lambda: fault)
+        monkeypatch.setattr(hosted.broker.oversight, "faults", lambda: fault)
         sender.send_messages(ServiceBusMessage("again", message_id="m-2"))
     assert [row for row in traffic if row[0] == "SEND"] == [("SEND", "once", 202)] * 2
     (message,) = receiver.receive_messages(5)

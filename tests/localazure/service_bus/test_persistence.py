@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from localazure.service_bus import Broker, Entities, QueueSpec, connection_strin
 from localazure.service_bus.journal import Journal
 from localazure.service_bus.message import Message
 from localazure.shelf import Shelf
+from tests.support.ports import free_port
 
 # The client leaves its socket to the garbage collector when the other end goes away.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
@@ -27,9 +27,7 @@ ROOT = Path(__file__).parents[3]
 
 class BrokerProcess:
     def __init__(self, shelf: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._shelf = shelf
         self._child: subprocess.Popen[str] | None = None
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -17,70 +12,16 @@ from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.data.tables.aio import TableClient
 
 from localazure.control import Faults, Mode, Traffic
-from localazure.supervisor.node import find_azurite, find_node
-from localazure.supervisor.trouble import Trouble
 from localazure.tables import TablesProxy
 from shared.store.connection import Account, Patience, Policies
 from shared.store.table import TableStore
-
-ROOT = Path(__file__).parents[3]
-# The account that every Azurite has, from its README.
-KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-STARTED_WITHIN = 30.0  # seconds
-
-
-def connection_string(port: int) -> str:
-    return (
-        f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={KEY};"
-        f"TableEndpoint=http://127.0.0.1:{port}/devstoreaccount1;"
-    )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@dataclass
-class Azurite:
-    port: int
-    folder: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        try:
-            command = [find_node(), str(find_azurite(ROOT))]
-        except Trouble as missing:
-            pytest.skip(str(missing))
-        options = ["--silent", "--skipApiVersionCheck", "--loose", "--disableTelemetry", "--inMemoryPersistence"]
-        listen = ["--tableHost", "127.0.0.1", "--tablePort", str(self.port)]
-        self.process = subprocess.Popen(
-            [*command, *options, *listen],
-            cwd=self.folder,
-            env=dict(os.environ),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + STARTED_WITHIN
-        while not self._listens():
-            assert self.process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(10)
+from tests.support.azurite import Azurite, connection_string
+from tests.support.ports import free_port
 
 
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    made = Azurite(free_port(), tmp_path_factory.mktemp("azurite"))
+    made = Azurite(tmp_path_factory.mktemp("azurite"))
     made.start()
     yield made
     made.stop()

@@ -12,12 +12,12 @@ import textwrap
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from localazure.key_vault import Vaults
 from localazure.key_vault import application as key_vault
 from localazure.shelf import Shelf
 from localazure.tls import ConnectProxy
+from tests.support.serving import serving
 
 ROOT = Path(__file__).parents[3]
 
@@ -33,22 +33,8 @@ async def vaults(tmp_path):
 
 @pytest.fixture
 async def vault_port(layout, vaults):
-    config = uvicorn.Config(
-        key_vault(vaults),
-        host="127.0.0.1",
-        port=0,
-        lifespan="off",
-        log_level="error",
-        ssl_certfile=str(layout.certificate),
-        ssl_keyfile=str(layout.certificate_key),
-    )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 — uvicorn tells by this flag only
-        await asyncio.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await running
+    async with serving(key_vault(vaults), certificate=layout.certificate, key=layout.certificate_key) as port:
+        yield port
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.runtime.rollout import plan
 from shared.runtime.rollout.plan import Planned
 from shared.targets.port import SecretReference, Workload
-from tests.unit.deployments.driving import released
+from tests.unit.deployments.driving import released, rolled_back
 from tests.unit.doubles.vault import VAULT
 from tests.unit.doubles.world import World, component, image
 
@@ -124,3 +124,28 @@ async def test_two_hundred_components_are_planned_and_promoted_in_chunks(world: 
     deployment_id = await released(world, *components, gate={"stableSeconds": 1})
     assert (await world.deployment(deployment_id)).status == "Completed"
     assert len(await world.inventory()) == 200
+
+
+async def test_what_runs_is_the_digest_that_the_tag_meant_when_the_release_was_prepared(world: World) -> None:
+    await released(world, component("api", "1"), component("web", "1"))
+    stands = await workload(world, "api")
+    assert stands.digest is not None
+    assert (stands.image, stands.reference) == (image("api", "1"), f"acr.azurecr.io/api@{stands.digest}")
+    assert sorted(world.registry.asked) == [image("api", "1"), image("web", "1")]
+
+
+async def test_a_tag_that_moved_is_another_revision_and_a_rollback_brings_the_old_digest_back(world: World) -> None:
+    await released(world, component("api", "1"))
+    before = await workload(world, "api")
+    world.registry.moved[image("api", "1")] = "rebuilt"
+    second = await released(world, component("api", "1"))
+    moved = await workload(world, "api")
+    assert (moved.image, moved.digest != before.digest) == (before.image, True)
+    await rolled_back(world, second)
+    assert (await workload(world, "api")).digest == before.digest
+
+
+def test_workloads_from_before_digests_keep_their_revision() -> None:
+    old = Workload(service_id="api", image=image("api", "1"), replicas=1, release="dep-1")
+    assert (old.reference, old.revision) == (old.image, "rf77f08f7fe")
+    assert old.model_copy(update={"digest": f"sha256:{'a' * 64}"}).revision != old.revision

@@ -269,6 +269,30 @@ async def test_a_release_that_cannot_be_prepared_fails_without_touching_anything
     assert await world.history(deployment.deployment_id) == [("Requested", None), ("Failed", None)]
 
 
+async def test_an_image_that_does_not_exist_fails_the_release_without_touching_anything(world: World) -> None:
+    await released(world, component("api", "1"))
+    world.apps.effects.clear()
+    world.registry.missing.add(image("web", "9"))
+    operation = await world.deploy(component("api", "2"), component("web", "9"))
+    await Engine(world).run(operation)
+    deployment = await world.deployment(deployment_of(operation))
+    assert deployment.error is not None
+    assert (deployment.status, deployment.error.code) == (DeploymentStatus.FAILED, "ImageNotFound")
+    assert image("web", "9") in deployment.error.message
+    assert (world.apps.effects, (await world.environment()).hold) == ([], None)
+
+
+async def test_a_registry_that_is_away_is_asked_again_for_the_budget_and_no_longer(world: World) -> None:
+    world.registry.errors = [Transient("registry", retry_after=2)] * 3
+    assert (await world.deployment(await released(world, component("api")))).status is DeploymentStatus.COMPLETED
+    world.registry.errors = [Transient("registry", retry_after=5)] * 1000
+    operation = await world.deploy(component("api", "2"))
+    await Engine(world, retry_seconds=20).run(operation)
+    error = (await world.deployment(deployment_of(operation))).error
+    assert error is not None
+    assert (error.code, "registry" in error.message) == ("DependencyUnavailable", True)
+
+
 async def test_a_receipt_that_expired_before_the_first_wave_fails_with_nothing_to_take_back() -> None:
     world = await World(stage="prod").provision()
     operation = await world.deploy(component("api"))

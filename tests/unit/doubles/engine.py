@@ -112,7 +112,8 @@ class Context:
 class Engine:
     """`times`: how often each activity is executed before its (last) answer counts. `dies_at`, `death`: the activity, by
     its number in this engine's life, at which `Crash` ends it, and where. `meanwhile`: what happens, one after the other,
-    each time the procedure waits to be woken or for its timer; then the provisioner's jobs work; then the timer fires."""
+    each time the procedure waits to be woken or for its timer; then the provisioner's jobs work; then the timer fires.
+    `before`: by an activity's name, what happens right before its first execution, once."""
 
     world: World
     history: History = field(default_factory=History)
@@ -122,6 +123,7 @@ class Engine:
     poll_seconds: float = 60.0
     retry_seconds: float = 60.0
     meanwhile: list[Meanwhile] = field(default_factory=list)
+    before: dict[str, Meanwhile] = field(default_factory=dict)
     activities: list[str] = field(default_factory=list)  # as executed, not as replayed
 
     async def run(self, operation: Operation) -> Any:
@@ -140,7 +142,8 @@ class Engine:
     async def _orchestrate(self, name: str, instance_id: str, payload: Any) -> Any:
         begun = self.history.begun.setdefault(instance_id, self.world.clock())
         context = Context(as_json(payload), begun)
-        steps, answer = ORCHESTRATORS[name](context), None
+        steps = ORCHESTRATORS[name](context)
+        answer: Any = None
         while True:
             try:
                 wanted = steps.send(answer)
@@ -197,6 +200,8 @@ class Engine:
         dying = len(self.activities) == self.dies_at
         if dying and self.death is Death.BEFORE:
             raise Crash
+        if task.name in self.before:
+            await self.before.pop(task.name)()
         for _ in range(self.times):
             answer = await self._executed(task)
         if dying:
@@ -231,13 +236,13 @@ async def died(
     dies_at: int,
     death: Death = Death.UNRECORDED,
     history: History | None = None,
-    meanwhile: list[Meanwhile] | None = None,
+    **happening: Any,
 ) -> History:
     """Run until the process ends; the history that is left. When it ends by itself before that, so be it.
 
-    Of `meanwhile` is left what did not happen yet.
+    `happening` is the engine's `meanwhile` and `before`: what did not happen yet is left in them.
     """
-    history, meanwhile = history or History(), [] if meanwhile is None else meanwhile
+    history = history or History()
     with suppress(Crash):
-        await Engine(world, history, dies_at=dies_at, death=death, meanwhile=meanwhile).run(operation)
+        await Engine(world, history, dies_at=dies_at, death=death, **happening).run(operation)
     return history

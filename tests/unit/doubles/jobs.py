@@ -115,6 +115,6 @@ class Jobs:
             """The orchestration looks anyway."""
 
         patience = Patience(1.0, clock=lambda: self.clock().timestamp(), sleep=self.clock.sleep)
-        job = Job(self.runs, self.engine, None, execution.name, nudge, patience)  # type: ignore[arg-type] - no ARM
+        job = Job(self.runs, self.engine, None, execution.name, nudge, patience)  # type: ignore[arg-type]
         await job.work(run)
         self.living.remove(execution)

@@ -11,10 +11,9 @@ from shared.operations.cancelling import Cancelling
 from shared.operations.intent import Answer, Intent
 from shared.operations.model import WRITE_SCOPE, Operation
 from shared.runtime.decommissioning.service import Decommissioning, DecommissionRequest
-from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.model import ProvisionRequest
 from shared.runtime.environments.service import Environments
-from shared.runtime.interventions.promoting import Promoting, PromoteRequest
+from shared.runtime.interventions.promoting import PromoteRequest, Promoting
 from shared.runtime.interventions.releasing import ReasonRequest, Releasing
 from shared.runtime.interventions.retrying import Retrying
 from tests.unit.doubles.world import CALLER, ENVIRONMENT, TENANT, World, begun
@@ -34,7 +33,7 @@ class People:
         world = self.world
         journal, clock, index = world.journal, world.clock, world.index
         self.environments = Environments(index, journal, clock, "sub")
-        self.decommissioning = Decommissioning(index, journal, clock)
+        self.decommissioning = Decommissioning(index, journal, world.catalog, clock)
         self.cancelling, self.promoting = Cancelling(journal, clock), Promoting(journal, clock)
         self.releasing = Releasing(journal, index)
         self.retrying = Retrying(
@@ -53,33 +52,31 @@ class People:
         """POST /environments/{environmentId}/decommission."""
         request = DecommissionRequest.read({"confirm": confirm, **fields})
         intent = self._intent(request, key=key, action="environments.decommission")
-        return await self.decommissioning.decommission(intent, await self._admitted(), request)
+        return await self.decommissioning.decommission(intent, await self.world.admitted_anyhow(), request)
 
     async def cancel(self, operation: Operation, reason: str | None = None, *, key: str | None = None) -> Answer:
         """POST /operations/{operationId}/cancel."""
         intent = self._intent(ReasonRequest(reason=reason), key=key)
-        return await self.cancelling.cancel(intent, (await self._admitted()).place, operation.operation_id, reason)
+        return await self.cancelling.cancel(
+            intent, (await self.world.admitted_anyhow()).place, operation.operation_id, reason
+        )
 
     async def retry(self, operation: Operation, reason: str | None = None, *, key: str | None = None) -> Answer:
         """POST /operations/{operationId}/retry."""
         intent = self._intent(ReasonRequest(reason=reason), key=key)
-        return await self.retrying.retry(intent, await self._admitted(), operation.operation_id, reason)
+        return await self.retrying.retry(intent, await self.world.admitted_anyhow(), operation.operation_id, reason)
 
     async def promote(self, deployment_id: str, reason: str = "known", *, key: str | None = None) -> Answer:
         """POST /deployments/{deploymentId}/promote."""
         request = PromoteRequest(reason=reason)
         intent = self._intent(request, key=key, action="deployments.promote")
-        return await self.promoting.promote(intent, await self._admitted(), deployment_id, request)
+        return await self.promoting.promote(intent, await self.world.admitted_anyhow(), deployment_id, request)
 
     async def release(self, reason: str | None = None) -> Answer:
         """POST /environments/{environmentId}/release-hold."""
         request = ReasonRequest(reason=reason)
         intent = self._intent(request, action="environments.release-hold")
-        return await self.releasing.release(intent, await self._admitted(), request)
-
-    async def _admitted(self) -> Admitted:
-        """As the routes do: a Pending binding is let in, and the use case says what is not ready."""
-        return await self.world.isolation.admit(TENANT, self.world.environment_id)
+        return await self.releasing.release(intent, await self.world.admitted_anyhow(), request)
 
     def _intent(self, request: Record, *, own: str | None = None, key: str | None = None, action: str = "") -> Intent:
         return replace(self.world.intent(request, own=own, key=key, action=action), caller=self.caller)

@@ -60,6 +60,7 @@ from shared.store.port import Delete, Put
 from tests.unit.doubles.clock import Draws, FakeClock
 from tests.unit.doubles.jobs import Jobs
 from tests.unit.doubles.prober import FakeProber
+from tests.unit.doubles.registry import FakeRegistry
 from tests.unit.doubles.targets import FakeTarget
 from tests.unit.doubles.vault import VAULT, FakeVault
 
@@ -92,7 +93,7 @@ class World:
         self.owns = Draws(0xD0000)
         self.apps, self.cluster = FakeTarget(clock), FakeTarget(clock, replaces=True)
         self.targets = {"container-apps": self.apps, "aks": self.cluster}
-        self.prober, self.vault = FakeProber(clock), FakeVault()
+        self.prober, self.vault, self.registry = FakeProber(clock), FakeVault(), FakeRegistry()
         self.active = Active(store, draw, SHARDS, clock)
         self.journal = Journal(store, self.active, clock, draw, self.told.append)
         self.isolation, self.index = Isolation(store), Index(store, clock, draw, SHARDS)
@@ -116,7 +117,7 @@ class World:
         )
         self.reader = DeploymentReader(store)
         self.resolver = Resolver(store, self.configurations)
-        self.preparing = Preparing(self.catalog, self.resolver, self.policies)
+        self.preparing = Preparing(self.catalog, self.resolver, self.policies, self.registry.resolve)
         self.witness = Witness(self.targets, self.prober, clock)
         self.scaling = scaling.Deps(self.runs, self.catalog, self.targets)
         self.ending, self.jobs = Ending(self.runs, self.index), Jobs(self.runs, clock)
@@ -186,6 +187,10 @@ class World:
 
     async def admitted(self) -> Admitted:
         return await self.isolation.require(TENANT, self.environment_id)
+
+    async def admitted_anyhow(self) -> Admitted:
+        """As the routes admit: also where the binding is not Active, and the use case says what is not ready."""
+        return await self.isolation.admit(TENANT, self.environment_id)
 
     async def deploy(self, *components: Mapping[str, Any], **fields: Any) -> Operation:
         """POST /deployments."""

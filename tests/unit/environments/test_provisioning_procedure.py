@@ -13,6 +13,7 @@ from shared.runtime.environments.orchestrator import (
     FAIL,
     LOOK,
     START_JOB,
+    STOP_JOB,
     provision_environment,
 )
 from tests.unit.operations.driven import Driven
@@ -108,6 +109,7 @@ def test_at_the_deadline_it_looks_once_more_before_it_fails() -> None:
         last = engine.fires()
         engine.ends(LOOK, value(None))
     assert last == DEADLINE, "never beyond it"
+    engine.ends(STOP_JOB, value(None))
     (payload,) = engine.ends(FAIL, value(None))
     assert payload["error"]["code"] == "DeadlineExceeded"
 

@@ -137,6 +137,27 @@ async def test_another_tenants_policy_is_not_there(world: World) -> None:
         await world.policies.get(Caller("other", "eve", "c", CALLER.scopes, "t"), answer.body["scalingPolicyId"])
 
 
+def test_what_app_service_cannot_honour_is_said() -> None:
+    wanted = Scaling(metric="cpu", min_replicas=0, max_replicas=200, target_utilization_percent=70, scale_to_zero=True)
+    web = effective(ComputeTarget.APP_SERVICE, wanted)
+    assert (web.metric, web.min_replicas, web.max_replicas, web.scale_to_zero) == ("cpu", 1, 30, False)
+    fine = wanted.model_copy(update={"min_replicas": 2, "max_replicas": 9, "scale_to_zero": False})
+    assert effective(ComputeTarget.APP_SERVICE, fine) == fine
+
+
+def test_a_function_app_honours_bounds_and_is_told_by_its_triggers_when_to_grow() -> None:
+    wanted = Scaling(metric="cpu", min_replicas=30, max_replicas=200, target_utilization_percent=70)
+    told = effective(ComputeTarget.FUNCTIONS, wanted)
+    assert (told.metric, told.min_replicas, told.max_replicas, told.target_utilization_percent) == (
+        "requests",
+        20,
+        100,
+        100,
+    )
+    queue = wanted.model_copy(update={"metric": "queue-length", "min_replicas": 1, "max_replicas": 5})
+    assert effective(ComputeTarget.FUNCTIONS, queue).metric == "queue-length"
+
+
 def test_kubernetes_keeps_one_replica_whatever_is_requested() -> None:
     to_zero = Scaling(metric="cpu", min_replicas=0, max_replicas=5, target_utilization_percent=70, scale_to_zero=True)
     assert effective(ComputeTarget.CONTAINER_APPS, to_zero) == to_zero

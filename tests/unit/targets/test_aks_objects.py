@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -106,9 +107,29 @@ def test_pods_are_admitted_where_pod_security_is_restricted(site: Site, stamp: S
     assert spec["automountServiceAccountToken"] is False
 
 
-def test_a_reference_is_given_as_a_reference(site: Site, workload: Workload) -> None:
-    data = objects.config_map(site, workload)["data"]
-    assert data["SQL"] == "@Microsoft.KeyVault(SecretUri=https://kv-one.vault.azure.net/secrets/sql/v1)"
+def test_a_reference_is_a_file_of_its_version_and_no_value_is_in_the_api(
+    site: Site, stamp: Stamp, workload: Workload
+) -> None:
+    assert objects.config_map(site, workload)["data"]["SQL"] == "/mnt/secrets/kv-one/SQL"
+    spec = objects.deployment(site, stamp, workload)["spec"]["template"]["spec"]
+    assert spec["containers"][0]["volumeMounts"] == [
+        {"name": "vault-kv-one", "mountPath": "/mnt/secrets/kv-one", "readOnly": True}
+    ]
+    (known,) = objects.secret_classes(site, workload)
+    csi = spec["volumes"][0]["csi"]
+    assert csi["volumeAttributes"]["secretProviderClass"] == known["metadata"]["name"]
+    assert workload.revision in known["metadata"]["name"]
+    wanted = {"objectName": "sql", "objectType": "secret", "objectVersion": "v1", "objectAlias": "SQL"}
+    assert [json.loads(one) for one in json.loads(known["spec"]["parameters"]["objects"])["array"]] == [wanted]
+    assert "secretObjects" not in known["spec"]
+
+
+def test_a_workload_without_references_mounts_nothing(site: Site, stamp: Stamp, workload: Workload) -> None:
+    plain = workload.model_copy(update={"env": {"MODE": "fast"}})
+    spec = objects.deployment(site, stamp, plain)["spec"]["template"]["spec"]
+    assert objects.secret_classes(site, plain) == []
+    assert "volumes" not in spec
+    assert "volumeMounts" not in spec["containers"][0]
 
 
 def test_zero_is_one_for_an_autoscaler(site: Site, stamp: Stamp, workload: Workload, policy: Scaling) -> None:

@@ -25,6 +25,7 @@ class Lists:
         self.pods: list[dict[str, Any]] = []
         self.autoscalers: list[dict[str, Any]] = []
         self.settings = [objects.config_map(site, workload)]
+        self.classes = objects.secret_classes(site, workload)
         self.add_set("orders-aaa", self.deployment["spec"]["template"], "2026-01-01T00:00:00Z", workload.replicas)
 
     def count(self, ready: int, observed: int = 3) -> None:
@@ -50,7 +51,7 @@ class Lists:
         self.pods.append({"metadata": metadata, "spec": copy.deepcopy(template["spec"]), "status": status})
 
     def seen(self) -> Observation:
-        listing = Listing([self.deployment], self.sets, self.pods, self.autoscalers, self.settings)
+        listing = Listing([self.deployment], self.sets, self.pods, self.autoscalers, self.settings, self.classes)
         return observations(listing, NOW)["orders"]
 
 
@@ -143,6 +144,18 @@ def test_why_a_rollout_is_stuck_is_the_clusters_own_word(lists: Lists) -> None:
 def test_settings_are_those_of_the_process(lists: Lists) -> None:
     lists.deployment["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "MODE", "value": "slow"}]
     assert lists.seen().env == {"MODE": "slow", "SQL": "keyvault:https://kv-one.vault.azure.net/secrets/sql/v1"}
+
+
+def test_a_file_whose_class_is_gone_or_not_ours_is_told_by_its_path(lists: Lists) -> None:
+    lists.classes[0]["spec"]["parameters"]["objects"] = "array:\n  - |\n    objectName: sql\n"
+    assert lists.seen().env["SQL"] == "/mnt/secrets/kv-one/SQL"
+    lists.classes = []
+    assert lists.seen().env["SQL"] == "/mnt/secrets/kv-one/SQL"
+
+
+def test_references_of_earlier_revisions_are_still_read(lists: Lists) -> None:
+    lists.settings[0]["data"]["SQL"] = "@Microsoft.KeyVault(SecretUri=https://kv-one.vault.azure.net/secrets/sql/v1)"
+    assert lists.seen().env["SQL"] == "keyvault:https://kv-one.vault.azure.net/secrets/sql/v1"
 
 
 def test_an_autoscaler_owns_the_count(lists: Lists) -> None:

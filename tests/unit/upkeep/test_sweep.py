@@ -15,13 +15,14 @@ from shared.events.outbox import Outbox
 from shared.kernel.errors import Refused, Transient
 from shared.kernel.ids import environment_id
 from shared.operations.hub import InstanceState
-from shared.operations.model import Operation, OperationKind, OperationStatus
+from shared.operations.model import OPEN, Operation, OperationKind, OperationStatus
 from shared.runtime.scaling.model import Enforcement
 from shared.runtime.upkeep.settling import GRACE, Settling
 from shared.runtime.upkeep.sweep import Deps, keep_shard
 from shared.store import keys
 from shared.store.port import Put
 from tests.unit.doubles.engine import Engine
+from tests.unit.doubles.hub import following
 from tests.unit.doubles.world import SHARDS, TENANT, World, component
 
 
@@ -52,7 +53,9 @@ class Upkeep:
     lost: bool = False  # whether the hub has forgotten everything
 
     async def state(self, operation: Operation) -> InstanceState:
-        return InstanceState.MISSING if self.lost else InstanceState.WORKING
+        if self.lost:
+            return InstanceState.MISSING
+        return InstanceState.WORKING if operation.status in OPEN else InstanceState.ENDED
 
     async def terminate(self, operation: Operation) -> None:
         self.lost = True
@@ -71,7 +74,7 @@ class Upkeep:
         world.clock.advance(later.total_seconds())
         outbox = Outbox(world.store, self.broker, world.draw)
         settling = Settling(world.store, world.runs, _no_job, {}, world.clock, world.draw, timedelta(minutes=10))
-        deps = Deps(world.active, world.isolation, outbox, settling, world.enforcing)
+        deps = Deps(world.active, world.isolation, outbox, settling, world.enforcing, following(world))
         for shard in range(SHARDS):
             await keep_shard(deps, shard, self)
 

@@ -1,0 +1,111 @@
+"""One tenant environment: its resource group with everything in it, and what the platform is told of it.
+
+Outputs are those of the embedded engine on a laptop, by the same names: `resourceGroup, identityId, identityClientId,
+directoryId, workspaceId, vaultUri`, and by target `managedEnvironmentId`, `clusterServer, clusterCertificateAuthority,
+clusterNamespace`, `functionsPlanId`, `appServicePlanId`; here also `clusterId`. All are texts and none is a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pulumi
+from pulumi_azure_native import resources
+
+from infra.components import roles
+from infra.components.ground import Component, Ground, Named, Stands
+from infra.components.identity import Identity
+from infra.components.vault import Vault
+from infra.environment.base import OwnBase, PoolBase, Text
+from infra.environment.owned import AKS, SHARED, SILO, Surroundings, ground_of
+from infra.provisioner.engine import EnvironmentRecord
+
+GROUP, KEY_VAULT, WORKSPACE = "ResourceGroup", "KeyVault", "Workspace"
+# What holds data, and what that stands in: decommissioning with `retainData` leaves it.
+RETAINED = frozenset({GROUP, KEY_VAULT, "KeyVaultLogs", WORKSPACE})
+
+
+def program(record: EnvironmentRecord, surroundings: Surroundings, stands: Stands | None = None) -> Callable[[], None]:
+    """The inline program for one environment. `stands`: see `Ground`."""
+
+    def run() -> None:
+        environment = Environment(record, surroundings, ground_of(record, stands))
+        for name, value in environment.told.items():
+            pulumi.export(name, value)
+
+    return run
+
+
+class Environment(Component):
+    """`told`: the outputs."""
+
+    def __init__(self, record: EnvironmentRecord, surroundings: Surroundings, ground: Ground) -> None:
+        super().__init__("Environment", record.environment_id)
+        self._ground = ground
+        self._group = self._make_group()
+        self._identity = Identity(ground, parent=self, after=[self._group])
+        self._platform = surroundings.platform
+        if record.isolation_model == SILO:
+            self.told = self._silo(record)
+        else:
+            self.told = self._pooled(record, surroundings)
+        self.told |= {
+            "resourceGroup": ground.group,
+            "identityId": self._identity.resource.id,
+            "identityClientId": self._identity.client_id,
+            "directoryId": self._identity.tenant_id,
+        }
+        if AKS in record.compute_targets:
+            self.told["clusterNamespace"] = f"cs-{record.environment_id}"
+        self._pull("ImagePull", self._identity.named.id, self._identity.principal_id, self._identity.resource)
+        self.register_outputs({})
+
+    def _make_group(self) -> pulumi.Resource:
+        ground = self._ground
+        named = Named(GROUP, ground.group_id, "2025-04-01")
+        return resources.ResourceGroup(GROUP, opts=ground.options(named, self), **ground.tracked())
+
+    def _silo(self, record: EnvironmentRecord) -> dict[str, Text]:
+        base = OwnBase(self._ground, self._identity, self, self._group)
+        vault = self._vault(base)
+        told = base.outputs(record.compute_targets)
+        if base.cluster is not None:
+            cluster = base.cluster
+            self._pull("ClusterImagePull", cluster.named.id, cluster.kubelet, cluster.resource)
+        return {**told, "workspaceId": base.workspace, "vaultUri": vault.uri}
+
+    def _pooled(self, record: EnvironmentRecord, surroundings: Surroundings) -> dict[str, Text]:
+        base = PoolBase(surroundings.pool)
+        vault_uri: Text = base.vault_uri if record.isolation_model == SHARED else self._vault(base).uri
+        return {**base.outputs(record.compute_targets), "workspaceId": base.workspace, "vaultUri": vault_uri}
+
+    def _vault(self, base: OwnBase | PoolBase) -> Vault:
+        """A vault of its own, which its identity reads, its network reaches, and the platform's network too: the
+        platform looks at versions, never at values."""
+        ground, identity = self._ground, self._identity
+        settled = [self._group, *base.settled]
+        vault = Vault(ground, identity.tenant_id, workspace=base.workspace, parent=self, after=settled)
+        subnet, zone = base.endpoints_subnet, base.vault_zone
+        vault.opened(ground, "VaultEndpoint", "pe-kv", subnet=subnet, zone=zone, after=settled)
+        if self._platform:
+            subnet, zone = self._platform["endpointsSubnetId"], self._platform["vaultZoneId"]
+            vault.opened(ground, "PlatformEndpoint", "pe-kv-platform", subnet=subnet, zone=zone, after=settled)
+        roles.give(
+            ground,
+            "KeyVaultAccess",
+            roles.SECRETS_USER,
+            scope=vault.named.id,
+            to=identity.named.id,
+            principal_id=identity.principal_id,
+            parent=vault,
+            after=[vault.resource],
+        )
+        return vault
+
+    def _pull(self, step: str, to: str, principal_id: pulumi.Output[str], after: pulumi.Resource) -> None:
+        """Let a principal pull images from the registry that the platform's stack names."""
+        if not (registry := self._platform.get("registryId")):
+            return
+        roles.give(
+            self._ground, step, roles.ACR_PULL, scope=registry, to=to, principal_id=principal_id, parent=self, after=[after]
+        )

@@ -1,0 +1,93 @@
+"""Two storage accounts: one of the app (its table, the host's state, its package), one of Pulumi's state alone.
+
+Shared keys are off, so nothing but a role opens them: there is no connection string to leak. The accounts answer on public
+addresses, over TLS 1.2 and to tokens only: a Flex Consumption plan fetches its package from outside the network.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+from pulumi_azure_native import storage
+
+from infra.components import logs
+from infra.components.ground import Component, Ground, Named
+
+KIND = "Microsoft.Storage/storageAccounts"
+API_VERSION = "2024-01-01"
+PACKAGES, STATE, TABLE = "app-packages", "pulumi-state", "runtime"
+
+
+def plain(ground: Ground, prefix: str) -> str:
+    """Names of accounts are 3 to 24 lower-case letters and digits, and global."""
+    return f"{prefix}{ground.own.replace('-', '')}"
+
+
+class Account(Component):
+    def __init__(
+        self,
+        ground: Ground,
+        step: str,
+        prefix: str,
+        *,
+        workspace: str,
+        parent: pulumi.Resource,
+        after: list[pulumi.Resource],
+    ) -> None:
+        super().__init__("Account", f"{step}Of", parent)
+        self.named: Named = ground.exactly(step, KIND, plain(ground, prefix), API_VERSION)
+        self._ground = ground
+        self.resource = storage.StorageAccount(
+            step,
+            account_name=self.named.name,
+            kind="StorageV2",
+            sku={"name": "Standard_ZRS" if ground.production else "Standard_LRS"},
+            allow_shared_key_access=False,
+            allow_blob_public_access=False,
+            allow_cross_tenant_replication=False,
+            default_to_o_auth_authentication=True,
+            minimum_tls_version="TLS1_2",
+            enable_https_traffic_only=True,
+            public_network_access="Enabled",
+            opts=ground.options(self.named, self, after, protect=ground.production),
+            **ground.tracked(),
+        )
+        logs.diagnose(ground, f"{step}Metrics", self.named, workspace, parent=self, after=[self.resource], logs=False)
+        self.register_outputs({"id": self.resource.id})
+
+    def container(self, step: str, name: str) -> storage.BlobContainer:
+        named = Named(step, f"{self.named.id}/blobServices/default/containers/{name}", API_VERSION)
+        return storage.BlobContainer(
+            step,
+            account_name=self.named.name,
+            container_name=name,
+            resource_group_name=self._ground.group,
+            public_access="None",
+            opts=self._ground.options(named, self, [self.resource]),
+        )
+
+    def versioned(self, step: str) -> None:
+        """Earlier versions and deleted blobs stay for 30 days: a state that was overwritten can be brought back."""
+        named = Named(step, f"{self.named.id}/blobServices/default", API_VERSION)
+        kept: dict[str, Any] = {"enabled": True, "days": 30}
+        storage.BlobServiceProperties(
+            step,
+            account_name=self.named.name,
+            blob_services_name="default",
+            resource_group_name=self._ground.group,
+            is_versioning_enabled=True,
+            delete_retention_policy=kept,
+            container_delete_retention_policy=kept,
+            opts=self._ground.options(named, self, [self.resource]),
+        )
+
+    def table(self, step: str, name: str) -> storage.Table:
+        named = Named(step, f"{self.named.id}/tableServices/default/tables/{name}", API_VERSION)
+        return storage.Table(
+            step,
+            account_name=self.named.name,
+            table_name=name,
+            resource_group_name=self._ground.group,
+            opts=self._ground.options(named, self, [self.resource]),
+        )

@@ -1,0 +1,1 @@
+"""What the pooled and shared environments of one stage in one region stand on: a Pulumi project of its own."""

@@ -1,0 +1,30 @@
+"""`pulumi up -C infra/pool --stack organization/runtime-pool/<stage>-<region>`; docs/deploy.md has the whole of it.
+
+Configuration: `runtime-pool:stage`, `runtime-pool:targets` (a JSON list; all four when it is not given),
+`runtime-pool:registryId`, `runtime-pool:endpointsSubnetId`, `runtime-pool:vaultZoneId` (outputs of the platform's stack),
+`azure-native:location`, `azure-native:subscriptionId`.
+"""
+
+from __future__ import annotations
+
+import pulumi
+
+from infra.environment.owned import TARGETS
+from infra.pool.program import Described, declare, export
+
+
+def main() -> None:
+    config, azure = pulumi.Config(), pulumi.Config("azure-native")
+    names = ("registryId", "endpointsSubnetId", "vaultZoneId")
+    platform = {name: value for name in names if (value := config.get(name))}
+    pool = Described(
+        subscription=azure.require("subscriptionId"),
+        stage=config.require("stage"),
+        region=azure.require("location"),
+        targets=config.get_object("targets") or list(TARGETS),
+        platform=platform,
+    )
+    export(declare(pool))
+
+
+main()

@@ -1,0 +1,1 @@
+"""Made by `python -m runtime_grpc.generate`: not edited by hand."""

@@ -1,0 +1,81 @@
+"""The binding endpoints of TenantRuntimeIsolationService: who may let a tenant act in an environment, and stop it.
+
+Provisioning binds (Pending → Active) in its own transaction; here the binding is suspended and made active again. A
+binding that is taken away is `Suspended`: the environment stays the tenant's to see, nothing in it can be changed, and
+only another PUT lets the tenant in again. `Pending` is no state to come back to: use cases read it as "was never made".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from shared.access.binding import BindingStatus
+from shared.events.journal import Journal
+from shared.kernel.clock import Clock
+from shared.kernel.errors import EnvironmentNotReady
+from shared.kernel.record import Record
+from shared.operations.intent import Answer, Intent
+from shared.runtime.environments.isolation import Admitted
+from shared.runtime.environments.model import TenantId
+from shared.store import keys
+
+Vault = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]{1,200}/?$")]
+
+
+class Wanted(StrEnum):
+    ACTIVE = BindingStatus.ACTIVE.value
+    SUSPENDED = BindingStatus.SUSPENDED.value
+
+
+class BindingRequest(Record):
+    """PUT /internal/environments/{environmentId}/tenant-binding. `allowed_vaults` stay as they are when not given."""
+
+    tenant_id: TenantId | None = None
+    status: Wanted
+    allowed_vaults: Annotated[tuple[Vault, ...], Field(max_length=50)] | None = None
+    reason: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
+@dataclass(frozen=True)
+class Tenancy:
+    journal: Journal
+    clock: Clock
+
+    async def put(self, intent: Intent, admitted: Admitted, request: BindingRequest) -> Answer:
+        """Raises `EnvironmentNotReady` before provisioning has bound the tenant."""
+        intent.check(lambda: _require_made(admitted))
+        return await self._changed(intent, admitted, BindingStatus(request.status.value), request)
+
+    async def remove(self, intent: Intent, admitted: Admitted) -> Answer:
+        """The binding is taken away: the tenant acts no more. Raises as `put`."""
+        intent.check(lambda: _require_made(admitted))
+        await self._changed(intent, admitted, BindingStatus.SUSPENDED, None)
+        return Answer(204, {})
+
+    async def _changed(
+        self, intent: Intent, admitted: Admitted, status: BindingStatus, request: BindingRequest | None
+    ) -> Answer:
+        standing, environment_id = admitted.binding, admitted.environment.environment_id
+        vaults = standing.allowed_vaults
+        if request is not None and request.allowed_vaults is not None:
+            vaults = tuple(vault.rstrip("/") for vault in request.allowed_vaults)
+        intent.will("replace", f"environments/{environment_id}/tenant-binding", status.value)
+        because = f": {request.reason}" if request is not None and request.reason else ""
+        summary = f"the tenant's binding is {status.value}{because}"
+        tx = intent.transaction(admitted.place, f"tenant-binding.{status.value.lower()}", environment_id, summary)
+        binding = standing.model_copy(update={"status": status, "allowed_vaults": vaults})
+        if binding != standing:
+            binding = binding.model_copy(update={"changed_at": self.clock(), "changed_by": intent.caller.subject})
+        tx.replace(admitted.rows[keys.BINDING], binding)
+        answer = intent.remember(tx, Answer(200, binding.document() | {"traceId": intent.caller.trace_id}))
+        await self.journal.commit(tx)
+        return answer
+
+
+def _require_made(admitted: Admitted) -> None:
+    if admitted.binding.status is BindingStatus.PENDING:
+        raise EnvironmentNotReady(admitted.environment.environment_id, admitted.environment.status)
