@@ -99,11 +99,16 @@ def _in_memory(clock: FakeClock) -> Container:
     made: dict[str, Any] = vars(container)  # where cached properties keep what they made
     made["store"] = store
     made["made_targets"] = SimpleNamespace(by_name={TARGET: target})
+    made["registries"] = SimpleNamespace(resolve=_digest)
     made["journal"] = Journal(store, container.active, clock, draw, lambda place: None)
     made["runs"] = Runs(store, container.journal, clock, draw)
     made["witness"] = Witness(container.targets, AlwaysHealthy(clock), clock)
     made["deploying"] = replace(container.deploying, sleep=clock.sleep)
     return container
+
+
+async def _digest(image: str) -> str:
+    return f"sha256:{sha256(image)}"
 
 
 async def _provisioned(container: Container) -> Environment:

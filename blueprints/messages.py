@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -21,6 +21,7 @@ from shared.runtime.health.sweep import check_shard
 from shared.runtime.upkeep.sweep import keep_shard
 
 log = logging.getLogger(__name__)
+LEAST = timedelta(seconds=10)  # a tick may be this late, however short the interval
 
 
 def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:
@@ -40,11 +41,25 @@ async def do(work: Work, client: df.DurableOrchestrationClient, app: Callable[[]
     if work.kind is WorkKind.NUDGE:
         await _nudged(work, DurableHub(client, app))
         return
+    if _overtaken(work.kind, tick, container):
+        log.info("%s of %s is dropped: later ticks have come since", work.kind, tick)
+        return
     for shard in work.shards:
         try:
             await _swept(work.kind, shard, tick, container, DurableHub(client, app))
         except Transient as error:  # the next tick looks anew; delivering this one ten times would only press what is away
             log.warning("%s of shard %d is left to the next tick: %s is away", work.kind, shard, error.dependency)
+
+
+def _overtaken(kind: WorkKind, tick: datetime, container: Container) -> bool:
+    """Whether the tick is of the past: what a slow platform left over, or is delivered again, must not slow it further."""
+    pace = container.settings.pace
+    intervals = {
+        WorkKind.HEALTH: pace.health_interval,
+        WorkKind.DRIFT: pace.drift_interval,
+        WorkKind.UPKEEP: pace.upkeep_interval,
+    }
+    return now() - tick > max(timedelta(seconds=intervals[kind]), LEAST)
 
 
 async def _swept(kind: WorkKind, shard: int, tick: datetime, container: Container, hub: DurableHub) -> None:

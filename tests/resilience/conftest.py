@@ -12,6 +12,7 @@ from tests.e2e.observer import Observer
 from tests.resilience.evidence import UNCLOSED, observing
 
 HERE = Path(__file__).parent
+TEST_WITHIN = 300  # seconds
 _PLATFORM = pytest.StashKey[Platform]()
 
 
@@ -19,6 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(TEST_WITHIN))
             item.add_marker(pytest.mark.filterwarnings(f"ignore:{UNCLOSED}:ResourceWarning"))
 
 

@@ -10,7 +10,7 @@ import gc
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -18,10 +18,10 @@ import httpx
 from tests.e2e.driving import ENDED, SETTLED, Json, Platform, Tenant, until
 from tests.e2e.observer import Delivered, Observer
 
-QUICK_GATE = {"stableSeconds": 1, "retryTimeoutSeconds": 20}
+QUICK_GATE = {"stableSeconds": 1, "retryTimeoutSeconds": 60}  # a good release passes after a second, whatever the load
 STRICT_GATE = {**QUICK_GATE, "failureLimit": 1}  # for a release that is bad: the second look at it decides
 UNCLOSED = "unclosed <socket"  # the Service Bus client forgets the sockets of a broker that ended under it
-EVENTS_WITHIN = 40.0  # a lock of the work queue (5 s), a sweep, and the host's own way back
+SOON = 120.0  # a lock of the work queue (5 s), a sweep, the host's own way back and the work itself, on a busy machine
 
 
 def patiently(read: Callable[[], Json]) -> Callable[[], Json]:
@@ -36,7 +36,7 @@ def patiently(read: Callable[[], Json]) -> Callable[[], Json]:
     return look
 
 
-def at_phase(tenant: Tenant, path: str, holds: Callable[[Json], bool], seconds: float = 30.0) -> Json:
+def at_phase(tenant: Tenant, path: str, holds: Callable[[Json], bool], seconds: float = 120.0) -> Json:
     """Look as fast as the API answers, so that what lasts a tenth of a second is seen."""
     deadline = time.monotonic() + seconds
     while not holds(seen := tenant.read(path)):
@@ -44,7 +44,7 @@ def at_phase(tenant: Tenant, path: str, holds: Callable[[Json], bool], seconds: 
     return seen
 
 
-def ended(tenant: Tenant, deployment_id: str, seconds: float = 60.0) -> Json:
+def ended(tenant: Tenant, deployment_id: str, seconds: float = SOON) -> Json:
     """The deployment and its operation, once both have ended: the two and the slot end in one transaction."""
     path = f"/deployments/{deployment_id}"
     seen = until(patiently(lambda: tenant.read(path)), lambda one: one.get("status") in ENDED, seconds)
@@ -53,6 +53,19 @@ def ended(tenant: Tenant, deployment_id: str, seconds: float = 60.0) -> Json:
     assert (operation["status"] == "Succeeded") == (seen["status"] == "Completed"), (seen["status"], operation)
     assert all("endedAt" in step for step in operation["steps"]), operation["steps"]
     once_each(seen)
+    return seen
+
+
+def deploy(tenant: Tenant, environment_id: str, components: Sequence[Json], gate: Json = QUICK_GATE) -> str:
+    """The id of a deployment that was accepted."""
+    answer = tenant.deploy(environment_id, components, gate=gate)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["deploymentId"])
+
+
+def completed(tenant: Tenant, environment_id: str, components: Sequence[Json]) -> Json:
+    seen = ended(tenant, deploy(tenant, environment_id, components))
+    assert seen["status"] == "Completed", seen
     return seen
 
 
@@ -111,7 +124,7 @@ def gapless(observer: Observer, environment_id: str, last: str, **payload: Any) 
     def holds(events: list[Delivered]) -> bool:
         return whole(events) and types(events, **payload)[last] > 0
 
-    return until(lambda: distinct(observer.of(environment_id)), holds, EVENTS_WITHIN)
+    return until(lambda: distinct(observer.of(environment_id)), holds, SOON)
 
 
 def types(events: list[Delivered], **payload: Any) -> Counter[str]:

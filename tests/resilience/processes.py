@@ -52,12 +52,12 @@ def provisioner_of(operation_id: str) -> int | None:
     return None
 
 
-def until_started(platform: Platform, name: str, killed: int, seconds: float = 15.0) -> None:
+def until_started(platform: Platform, name: str, killed: int, seconds: float = 60.0) -> None:
     """Wait until the child runs as another process."""
     until(lambda: children(platform).get(name, killed), lambda pid: pid != killed, seconds)
 
 
-def until_back(platform: Platform, name: str, killed: int, seconds: float = 15.0) -> None:
+def until_back(platform: Platform, name: str, killed: int, seconds: float = 60.0) -> None:
     """Wait until the child runs as another process and serves."""
     until_started(platform, name, killed, seconds)
     client, path = {"services": (platform.control.http, "/health"), "host": (platform.api, "/health")}[name]

@@ -14,7 +14,7 @@ from azure.servicebus import ServiceBusClient, ServiceBusSubQueue
 
 from tests.e2e.driving import SETTLED, Json, Platform, Tenant, component, image, until
 from tests.e2e.observer import Observer
-from tests.resilience.evidence import QUICK_GATE, ended, gapless, operation_of, patiently, types
+from tests.resilience.evidence import QUICK_GATE, SOON, completed, deploy, ended, gapless, operation_of, patiently, types
 from tests.resilience.processes import kill, until_back
 from tests.resilience.releases import at, two_services
 
@@ -49,23 +49,23 @@ def reads_go_on(tenant: Tenant, environment_id: str, service_id: str) -> None:
 def standing(resident: Tenant, home: str) -> list[Json]:
     """Two services that run well before anything fails."""
     wanted = two_services()
-    assert resident.release(home, wanted, gate=QUICK_GATE)["status"] == "Completed"
+    completed(resident, home, wanted)
     return wanted
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_events_wait_for_the_broker_and_nothing_else_does(
     mode: str, hurt: Platform, resident: Tenant, home: str, standing: list[Json], observer: Observer
-):
+) -> None:
     with hurt.control.fault("serviceBus", mode):
-        ident = resident.deploy(home, two_services(), gate=QUICK_GATE).json()["deploymentId"]
+        ident = deploy(resident, home, two_services())
         reads_go_on(resident, home, standing[0]["moduleId"])
         assert ended(resident, ident)["status"] == "Completed"
     events = types(gapless(observer, home, "RuntimeDeploymentCompleted", deploymentId=ident), deploymentId=ident)
     assert events["RuntimeDeploymentRequested"] == events["RuntimeDeploymentCompleted"] == 1
 
 
-def test_a_provision_whose_nudge_is_lost_ends_all_the_same(hurt: Platform, tenant: Tenant, observer: Observer):
+def test_a_provision_whose_nudge_is_lost_ends_all_the_same(hurt: Platform, tenant: Tenant, observer: Observer) -> None:
     with hurt.control.fault("serviceBus", "down"):
         environment_id = tenant.environment()
     assert types(gapless(observer, environment_id, "RuntimeEnvironmentProvisioned"))["RuntimeEnvironmentProvisioned"] == 1
@@ -74,42 +74,44 @@ def test_a_provision_whose_nudge_is_lost_ends_all_the_same(hurt: Platform, tenan
 @pytest.mark.parametrize("mode", MODES)
 def test_a_deployment_and_a_provision_outlive_targets_that_fail_for_a_while(
     mode: str, hurt: Platform, tenant: Tenant, resident: Tenant, home: str, standing: list[Json]
-):
+) -> None:
     hurt.control.post("/faults", dependency="arm", mode=mode, seconds=A_WHILE)
     hurt.control.post("/faults", dependency="kubernetes", mode=mode, seconds=A_WHILE)
     began = time.monotonic()
     provision = tenant.provision()
-    deploy = resident.deploy(home, two_services(), gate=QUICK_GATE)
-    assert (provision.status_code, deploy.status_code) == (202, 202)
+    release = resident.deploy(home, two_services(), gate=QUICK_GATE)
+    assert (provision.status_code, release.status_code) == (202, 202)
     assert time.monotonic() - began < QUICKLY
     reads_go_on(resident, home, standing[0]["moduleId"])
-    assert ended(resident, deploy.json()["deploymentId"])["status"] == "Completed"
+    assert ended(resident, release.json()["deploymentId"])["status"] == "Completed"
     tenant.provisioned(provision.json()["environmentId"])
 
 
-def test_what_outlasts_the_budget_fails_by_its_name_and_leaves_all_usable(hurt: Platform, tenant: Tenant):
+def test_what_outlasts_the_budget_fails_by_its_name_and_leaves_all_usable(hurt: Platform, tenant: Tenant) -> None:
     kept = tenant.environment()
     good = two_services()
-    assert tenant.release(kept, good, gate=QUICK_GATE)["status"] == "Completed"
+    completed(tenant, kept, good)
     with hurt.control.fault("arm"), hurt.control.fault("kubernetes"):
         began = time.monotonic()
         failing = operation_of(tenant.provision())
-        ident = tenant.deploy(kept, at(good, "2.0.0"), gate=QUICK_GATE).json()["deploymentId"]
-        lost = tenant.settled(failing, BUDGET * 2.5)
+        ident = deploy(tenant, kept, at(good, "2.0.0"))
+        lost = tenant.settled(failing, SOON)
         assert (lost["status"], lost["error"]["code"]) == ("Failed", "DependencyUnavailable"), lost
         assert time.monotonic() - began >= BUDGET * 0.7
-        until(lambda: tenant.read(f"/deployments/{ident}")["phase"], lambda phase: phase == "RollingBack", BUDGET * 1.5)
+        until(lambda: tenant.read(f"/deployments/{ident}")["phase"], lambda phase: phase == "RollingBack", SOON)
         rejected = tenant.deploy(kept, good)
         assert (rejected.status_code, rejected.json()["code"]) == (409, "OperationInFlight")
     back = ended(tenant, ident)
     assert (back["status"], back["error"]["code"]) == ("RolledBack", "DependencyUnavailable"), back
     running = hurt.control.running(kept)
     assert running == {one["moduleId"]: {image(one["moduleId"], "1.0.0")} for one in good}
-    assert tenant.release(kept, at(good, "2.0.0"), gate=QUICK_GATE)["status"] == "Completed"
+    completed(tenant, kept, at(good, "2.0.0"))
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_secrets_are_not_bound_on_trust_while_the_vault_is_away(mode: str, hurt: Platform, resident: Tenant, home: str):
+def test_secrets_are_not_bound_on_trust_while_the_vault_is_away(
+    mode: str, hurt: Platform, resident: Tenant, home: str
+) -> None:
     vault = resident.read(f"/environments/{home}")["outputs"]["vaultUri"]
     secret = {"name": "db", "secretName": f"db-{mode}"}
     hurt.control.set_secret(vault, secret["secretName"], "s3cret")
@@ -130,19 +132,22 @@ def test_secrets_are_not_bound_on_trust_while_the_vault_is_away(mode: str, hurt:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_callers_are_still_known_while_the_issuer_is_away(mode: str, hurt: Platform, resident: Tenant, home: str, standing):
-    token_of_before = resident
+def test_callers_are_still_known_while_the_issuer_is_away(
+    mode: str, hurt: Platform, resident: Tenant, home: str, standing: list[Json]
+) -> None:
     with hurt.control.fault("issuer", mode):
-        reads_go_on(token_of_before, home, standing[0]["moduleId"])
+        reads_go_on(resident, home, standing[0]["moduleId"])
         reads_go_on(hurt.tenant(resident.tenant_id), home, standing[0]["moduleId"])
 
 
-def test_a_host_that_never_saw_the_issuer_says_so_and_serves_once_it_did(hurt: Platform, resident: Tenant, home: str):
+def test_a_host_that_never_saw_the_issuer_says_so_and_serves_once_it_did(
+    hurt: Platform, resident: Tenant, home: str
+) -> None:
     with hurt.control.fault("issuer"):
         until_back(hurt, "host", kill(hurt, "host"))
         unavailable(resident.get(f"/environments/{home}"))
         assert hurt.api.get("/alive").status_code == 200
-    until(lambda: resident.get(f"/environments/{home}").status_code, lambda status: status == 200, 10)
+    until(lambda: resident.get(f"/environments/{home}").status_code, lambda status: status == 200, SOON)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +158,7 @@ def prod(resident: Tenant) -> str:
 @pytest.mark.parametrize("mode", MODES)
 def test_prod_waits_for_the_policy_point_and_nothing_else_does(
     mode: str, hurt: Platform, resident: Tenant, home: str, prod: str
-):
+) -> None:
     before = {one["environmentId"] for one in resident.read("/environments")["environments"]}
     with hurt.control.fault("policy", mode):
         unavailable(resident.deploy(prod, [component()]))
@@ -169,8 +174,8 @@ def test_prod_waits_for_the_policy_point_and_nothing_else_does(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_what_runs_goes_on_when_the_store_was_away(mode: str, hurt: Platform, resident: Tenant, home: str):
-    ident = resident.deploy(home, two_services(), gate=QUICK_GATE).json()["deploymentId"]
+def test_what_runs_goes_on_when_the_store_was_away(mode: str, hurt: Platform, resident: Tenant, home: str) -> None:
+    ident = deploy(resident, home, two_services())
     hurt.control.post("/faults", dependency="tables", mode=mode, seconds=A_WHILE)
     answers = [resident.get(f"/environments/{home}") for _ in range(2)]
     for answer in answers:
@@ -178,7 +183,7 @@ def test_what_runs_goes_on_when_the_store_was_away(mode: str, hurt: Platform, re
             unavailable(answer)
     if mode != "slow":
         unavailable(answers[0])
-    until(patiently(lambda: resident.read(f"/environments/{home}")), bool, A_WHILE + 10)
+    until(patiently(lambda: resident.read(f"/environments/{home}")), bool, SOON)
     assert ended(resident, ident)["status"] == "Completed"
     assert resident.read(f"/operations/op-{ident.removeprefix('dep-')}")["status"] in SETTLED
     assert dead_letters(hurt) == []

@@ -9,10 +9,12 @@ import pytest
 from tests.e2e.driving import Json, Platform, Tenant, image, until
 from tests.e2e.observer import Observer
 from tests.resilience.evidence import (
-    QUICK_GATE,
+    SOON,
     STRICT_GATE,
     at_phase,
+    completed,
     created_once,
+    deploy,
     ended,
     gapless,
     operation_of,
@@ -23,7 +25,6 @@ from tests.resilience.processes import kill, until_back, until_started
 from tests.resilience.releases import at, over, two_services
 
 RESOURCES = 7  # of an environment: what the engine makes through ARM
-SOON = 60.0  # seconds: the host's way back, a lock of the work queue, the work itself
 
 
 def reported(step: str) -> Callable[[Json], bool]:
@@ -34,7 +35,7 @@ def provisioned_once(platform: Platform, tenant: Tenant, observer: Observer, env
     look = patiently(lambda: tenant.read(operation))
     assert until(look, lambda one: bool(one) and over(one), SOON)["status"] == "Succeeded"
     assert tenant.read(f"/environments/{environment_id}")["status"] == "Provisioned"
-    until(lambda: tenant.read("/environments")["environments"], lambda listed: listed[0]["status"] == "Provisioned", 5)
+    until(lambda: tenant.read("/environments")["environments"], lambda listed: listed[0]["status"] == "Provisioned", SOON)
     created = created_once(platform, environment_id.removeprefix("env-"))
     assert len(created) == RESOURCES, created
     events = types(gapless(observer, environment_id, "RuntimeEnvironmentProvisioned"))
@@ -54,7 +55,7 @@ def ended_once(platform: Platform, tenant: Tenant, observer: Observer, deploymen
 
 
 def completed_once(platform: Platform, tenant: Tenant, observer: Observer, deployment_id: str) -> None:
-    seen = ended(tenant, deployment_id, SOON)
+    seen = ended(tenant, deployment_id)
     assert seen["status"] == "Completed", seen
     home, wanted = seen["environmentId"], {one["moduleId"]: one["image"] for one in seen["components"]}
     running = platform.control.running(home)
@@ -63,7 +64,7 @@ def completed_once(platform: Platform, tenant: Tenant, observer: Observer, deplo
     def inventory() -> dict[str, str]:
         return {row["serviceId"]: row["image"] for row in tenant.read(f"/environments/{home}")["inventory"]}
 
-    until(inventory, lambda rows: wanted.items() <= rows.items(), 10)
+    until(inventory, lambda rows: wanted.items() <= rows.items(), SOON)
     ended_once(platform, tenant, observer, seen)
 
 
@@ -83,12 +84,12 @@ def test_a_provision_and_a_deployment_finish_once(
     resident: Tenant,
     home: str,
     observer: Observer,
-):
+) -> None:
     answer = tenant.provision()
     operation = f"/operations/{operation_of(answer)}"
     if job is not None:
         at_phase(tenant, operation, reported(job))
-    ident = resident.deploy(home, two_services(), gate=QUICK_GATE).json()["deploymentId"]
+    ident = deploy(resident, home, two_services())
     if phases is not None:
         at_phase(resident, f"/deployments/{ident}", lambda one: one["phase"] in phases)
     killed = kill(hurt, "host")
@@ -98,7 +99,9 @@ def test_a_provision_and_a_deployment_finish_once(
     until_back(hurt, "host", killed)
 
 
-def test_a_provision_ends_once_when_its_outcome_was_just_committed(hurt: Platform, tenant: Tenant, observer: Observer):
+def test_a_provision_ends_once_when_its_outcome_was_just_committed(
+    hurt: Platform, tenant: Tenant, observer: Observer
+) -> None:
     answer = tenant.provision()
     operation = f"/operations/{operation_of(answer)}"
     at_phase(tenant, operation, over)
@@ -107,15 +110,17 @@ def test_a_provision_ends_once_when_its_outcome_was_just_committed(hurt: Platfor
 
 
 @pytest.mark.parametrize("phase", ["Promoting", "Completed"])
-def test_a_deployment_ends_once(phase: str, hurt: Platform, resident: Tenant, home: str, observer: Observer):
-    ident = resident.deploy(home, two_services(), gate=QUICK_GATE).json()["deploymentId"]
+def test_a_deployment_ends_once(phase: str, hurt: Platform, resident: Tenant, home: str, observer: Observer) -> None:
+    ident = deploy(resident, home, two_services())
     at_phase(resident, f"/deployments/{ident}", lambda one: one["phase"] == phase)
     kill(hurt, "host")
     completed_once(hurt, resident, observer, ident)
 
 
-def test_a_host_that_dies_again_and_again_gets_there(hurt: Platform, resident: Tenant, home: str, observer: Observer):
-    ident = resident.deploy(home, two_services(), gate=QUICK_GATE).json()["deploymentId"]
+def test_a_host_that_dies_again_and_again_gets_there(
+    hurt: Platform, resident: Tenant, home: str, observer: Observer
+) -> None:
+    ident = deploy(resident, home, two_services())
     for _ in range(3):
         until_started(hurt, "host", kill(hurt, "host"))
     completed_once(hurt, resident, observer, ident)
@@ -123,40 +128,42 @@ def test_a_host_that_dies_again_and_again_gets_there(hurt: Platform, resident: T
 
 def test_an_apply_whose_answer_nobody_heard_is_not_made_twice(
     hurt: Platform, resident: Tenant, home: str, observer: Observer
-):
+) -> None:
     with hurt.control.fault("kubernetes", "slow"), hurt.control.fault("arm", "slow"):
-        ident = resident.deploy(home, two_services(), gate=QUICK_GATE).json()["deploymentId"]
+        ident = deploy(resident, home, two_services())
         at_phase(resident, f"/deployments/{ident}", lambda one: one["phase"] == "RollingOut")
         kill(hurt, "host")
     completed_once(hurt, resident, observer, ident)
 
 
-def test_what_replaced_something_is_taken_back_once(hurt: Platform, resident: Tenant, home: str, observer: Observer):
+def test_what_replaced_something_is_taken_back_once(
+    hurt: Platform, resident: Tenant, home: str, observer: Observer
+) -> None:
     good = two_services()
-    assert resident.release(home, good, gate=QUICK_GATE)["status"] == "Completed"
+    completed(resident, home, good)
     bad = at(good, "2.0.0")
     hurt.control.behave(image=bad[0]["image"], environmentId=home, status="Unhealthy")
-    ident = resident.deploy(home, bad, gate=STRICT_GATE).json()["deploymentId"]
+    ident = deploy(resident, home, bad, STRICT_GATE)
     at_phase(resident, f"/deployments/{ident}", lambda one: one["phase"] == "RollingBack")
     kill(hurt, "host")
 
-    seen = ended(resident, ident, SOON)
+    seen = ended(resident, ident)
     assert seen["status"] == "RolledBack", seen
     running = hurt.control.running(home)
     names = [one["moduleId"] for one in good]
     assert {name: running[name] for name in names} == {name: {image(name, "1.0.0")} for name in names}
     ended_once(hurt, resident, observer, seen)
-    assert resident.release(home, at(good, "3.0.0"), gate=QUICK_GATE)["status"] == "Completed"
+    completed(resident, home, at(good, "3.0.0"))
 
 
-def test_what_was_new_is_taken_away_once(hurt: Platform, resident: Tenant, home: str, observer: Observer):
+def test_what_was_new_is_taken_away_once(hurt: Platform, resident: Tenant, home: str, observer: Observer) -> None:
     bad = two_services()
     hurt.control.behave(image=bad[0]["image"], environmentId=home, status="Unhealthy")
-    ident = resident.deploy(home, bad, gate=STRICT_GATE).json()["deploymentId"]
+    ident = deploy(resident, home, bad, STRICT_GATE)
     at_phase(resident, f"/deployments/{ident}", lambda one: one["phase"] in {"RollingBack", "RolledBack"})
     kill(hurt, "host")
 
-    seen = ended(resident, ident, SOON)
+    seen = ended(resident, ident)
     assert seen["status"] in {"RolledBack", "Failed"}, seen
     running = hurt.control.running(home)
     assert not any(running.get(one["moduleId"]) for one in bad), running

@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 
 from tests.e2e.driving import ROOT, Json, Platform, Tenant, component, start, until
-from tests.resilience.evidence import QUICK_GATE, ended, gapless, observing
-from tests.resilience.processes import children, environment_of, seconds_until_gone, tree
+from tests.resilience.evidence import QUICK_GATE, SOON, completed, deploy, ended, gapless, observing
+from tests.resilience.processes import WORDS, children, environment_of, seconds_until_gone, tree
 from tests.resilience.releases import two_services
 
 ENDS_WITHIN = 10.0  # issue 3
@@ -35,7 +35,7 @@ def refusal(*flags: str) -> str:
     return ended.stderr
 
 
-def test_a_port_in_use_is_one_clear_line(tmp_path: Path):
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -45,7 +45,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path):
         )
 
 
-def test_a_second_up_on_the_same_folder_is_refused_and_harms_nobody(hurt: Platform, tenant: Tenant):
+def test_a_second_up_on_the_same_folder_is_refused_and_harms_nobody(hurt: Platform, tenant: Tenant) -> None:
     before = children(hurt)
     assert f"already running on {hurt.data} (process {hurt.process.pid})" in refusal(
         "--port", "0", "--data", str(hurt.data)
@@ -112,7 +112,7 @@ def healthy(tenant: Tenant, environment_id: str, names: set[str]) -> None:
         rows = tenant.read(f"/environments/{environment_id}")["inventory"]
         return {row["serviceId"]: (row["status"], row["stale"]) for row in rows}
 
-    until(look, lambda rows: rows == dict.fromkeys(names, ("Healthy", False)), 20)
+    until(look, lambda rows: rows == dict.fromkeys(names, ("Healthy", False)), SOON)
 
 
 def urls(platform: Platform, environment_id: str) -> dict[str, str]:
@@ -128,9 +128,9 @@ def scanned_since(tenant: Tenant, environment_id: str, seen: str | None) -> Json
 
     def fresh(drift: Json) -> bool:
         last = drift["lastScan"]
-        return last["status"] == "Complete" and last["completedAt"] != seen
+        return bool(last["status"] == "Complete" and last["completedAt"] != seen)
 
-    return until(look, fresh, 20)
+    return until(look, fresh, SOON)
 
 
 @contextlib.contextmanager
@@ -149,7 +149,7 @@ def tell(times: Mapping[str, float]) -> None:
     print("; ".join(f"{name}: {seconds:.1f} s" for name, seconds in times.items()))  # noqa: T201 - issue 3 wants to know
 
 
-def test_stopped_and_started_again_it_answers_the_same(tmp_path: Path):
+def test_stopped_and_started_again_it_answers_the_same(tmp_path: Path) -> None:
     data, times = tmp_path / "data", dict[str, float]()
     with up(data, times) as first:
         with observing(first) as observer:
@@ -164,7 +164,7 @@ def test_stopped_and_started_again_it_answers_the_same(tmp_path: Path):
             addresses = urls(first, environment_id)
             gapless(observer, environment_id, "ScalingPolicyApplied")
         earlier = observer.of(environment_id)
-        deployment = busy.deploy(busy.provisioned(interrupted), two_services(), gate=QUICK_GATE).json()["deploymentId"]
+        deployment = deploy(busy, busy.provisioned(interrupted), two_services())
         times["SIGINT"] = ended_by(first, signal.SIGINT)
 
     with up(data, times) as second:
@@ -178,8 +178,7 @@ def test_stopped_and_started_again_it_answers_the_same(tmp_path: Path):
             assert answers_of(again, environment_id, paths) == before
             assert observer.of(environment_id) == []
             assert ended(second.tenant(busy.tenant_id), deployment)["status"] == "Completed"
-            later = again.release(environment_id, [component(wanted[0]["moduleId"], "1.0.1")], gate=QUICK_GATE)
-            assert later["status"] == "Completed"
+            completed(again, environment_id, [component(wanted[0]["moduleId"], "1.0.1")])
             observer.wait(environment_id, "RuntimeDeploymentCompleted")
         numbers = [event.body["sequence"] for event in (*earlier, *observer.of(environment_id))]
         assert sorted(numbers) == list(range(1, len(numbers) + 1))
@@ -187,7 +186,9 @@ def test_stopped_and_started_again_it_answers_the_same(tmp_path: Path):
     tell(times)
 
 
-def test_only_settings_that_the_sample_names_come_from_the_shell_and_a_killed_supervisor_takes_all_with_it(tmp_path: Path):
+def test_the_shell_overrides_what_the_sample_names_and_a_killed_supervisor_takes_all_with_it(
+    tmp_path: Path,
+) -> None:
     data, times = tmp_path / "data", dict[str, float]()
     foreign = {"SSL_CERT_FILE": "/nowhere/ca.pem", "AZURE_CLIENT_ID": "real", "KUBECONFIG": "/real", "AZURE_TENANT_ID": "t"}
     shell = {**foreign, "GATE_STABLE_SECONDS": "1", "IMAGE_REGISTRIES": "ghcr.example", "FEATURE_OF_MINE": "x"}
@@ -204,7 +205,7 @@ def test_only_settings_that_the_sample_names_come_from_the_shell_and_a_killed_su
         assert (release["status"], release["gate"]["stableSeconds"]) == ("Completed", 1)
 
         everything = tree(platform.process.pid)[1:]
-        assert children(platform).keys() >= {"azurite", "services", "host"}
+        assert set(children(platform)) == set(WORDS)
         os.kill(platform.process.pid, signal.SIGKILL)
         platform.process.wait()
         times["after SIGKILL"] = seconds_until_gone(everything, ENDS_WITHIN)

@@ -20,7 +20,7 @@ from infra.provisioner.engine import Progress
 HEARTBEAT = 30.0  # seconds
 RUNNING, SUCCEEDED, FAILED = "Running", "Succeeded", "Failed"
 PREFIX: Final = "azure-native:"
-_QUIET: Final = {OpType.SAME, OpType.READ, OpType.READ_REPLACEMENT, OpType.READ_DISCARD, OpType.REFRESH}
+_QUIET: Final = {OpType.SAME, OpType.READ, OpType.READ_REPLACEMENT, OpType.REFRESH}
 _COLOURS: Final = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 
 

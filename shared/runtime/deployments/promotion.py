@@ -146,7 +146,9 @@ async def _complete(deps: Deps, run: Run) -> Environment:
 
 async def run_project(deps: Deps, run: Run) -> None:
     """Bring the inventory up to the stable snapshot. Key: the snapshot. Runs after the operation ended, so it checks
-    nothing but what is stable now."""
+    nothing but what is stable now. Raises `Transient` when the rows are written and a target could not say where its
+    services are reached: once more, then.
+    """
     await rerun(_project, deps, run)
 
 
@@ -159,18 +161,25 @@ async def _project(deps: Deps, run: Run) -> None:
     if snapshot is None:
         return
     generation = int(rows[keys.SLOT].document["generation"])
-    await deps.catalog.project(environment, snapshot, generation, await _endpoints(deps, environment, snapshot))
+    endpoints, away = await _endpoints(deps, environment, snapshot)
+    await deps.catalog.project(environment, snapshot, generation, endpoints)
+    if away is not None:
+        raise away
 
 
-async def _endpoints(deps: Deps, environment: Environment, snapshot: Snapshot) -> dict[str, str]:
-    """Where each service is reached, as far as its target tells; a target that is away costs the inventory no more
-    than these addresses, which the health sweep brings later."""
+async def _endpoints(deps: Deps, environment: Environment, snapshot: Snapshot) -> tuple[dict[str, str], Transient | None]:
+    """Where each service is reached, as far as its target tells, and what kept one from telling: a target that is away
+    costs the inventory no more than these addresses, until it is asked again."""
     found: dict[str, str] = {}
+    away: Transient | None = None
     for name in sorted({placed.target for placed in snapshot.services.values()}):
         try:
             seen = await deps.effects.targets[name].observe(environment.site)
-        except (Transient, Refused):
+        except Transient as error:
+            away = error
+            continue
+        except Refused:
             continue
         serving = {service_id: observation.serving for service_id, observation in seen.items()}
         found |= {key: revision.addresses[0] for key, revision in serving.items() if revision and revision.addresses}
-    return found
+    return found, away

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.kernel.errors import Transient
 from shared.operations.model import Operation, OperationStatus
 from shared.runtime.decommissioning import orchestrator as decommission
 from shared.runtime.deployments import orchestrator as deployment
@@ -80,3 +81,14 @@ async def test_what_its_orchestration_still_does_is_left_to_it(world: World, hub
     hub.lose()
     await sweep.tick(later=SECOND)
     assert set(await world.inventory()) == {"api"}
+
+
+async def test_addresses_that_a_target_could_not_tell_are_asked_for_again(world: World, hub: FakeHub) -> None:
+    operation = await world.deploy(component("api"))
+    await hub.start(operation)
+
+    async def goes_away() -> None:
+        world.apps.fail("observe", "", Transient("arm"))
+
+    await hub.run(operation, before={deployment.PROJECT: goes_away})
+    assert (await world.inventory())["api"].endpoint_url is not None
