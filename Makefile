@@ -17,7 +17,7 @@ demo:
 	@$(WITH) -m tools.demo $(ARGS)
 
 test:
-	@$(WITH) -m pytest -n 3 --dist loadgroup $(ARGS)
+	@$(WITH) -m tools.test $(ARGS)
 
 test-infra:
 	@$(WITH) -m tools.infra tests/infra $(ARGS)

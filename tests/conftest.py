@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 SHARE_A_PLATFORM = {"e2e"}  # folders whose session fixture is expensive
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.pluginmanager.hasplugin("xdist"):
         return

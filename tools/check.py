@@ -17,8 +17,6 @@ STEPS = {
     "mypy": [*TOOL, "mypy"],
     "import-linter": [str(BIN / "lint-imports")],
     "tests": [os.environ.get("MAKE", "make"), "test"],
-    "tests of infra": [os.environ.get("MAKE", "make"), "test-infra"],
-    "settle": [os.environ.get("MAKE", "make"), "settle"],
 }
 
 

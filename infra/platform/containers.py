@@ -138,6 +138,7 @@ def grpc_service(
                 {
                     "name": "grpc",
                     "image": image,
+                    "command": ["python", "-m", "runtime_grpc"],
                     "env": _environment(settings),
                     "resources": {"cpu": 0.5, "memory": "1Gi"},
                     "probes": [{"type": "Liveness", "tcp_socket": {"port": GRPC_PORT}, "period_seconds": 10}],

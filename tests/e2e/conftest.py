@@ -31,10 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "together: runs at the same time as the others of its module that are so marked")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+            if config.pluginmanager.hasplugin("xdist"):
+                item.add_marker(pytest.mark.xdist_group("e2e"))  # one platform, and batches that stay together
             together = item.get_closest_marker("together")
             item.add_marker(pytest.mark.timeout(BATCH_WITHIN if together else TEST_WITHIN))
 

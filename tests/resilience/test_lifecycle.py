@@ -191,7 +191,13 @@ def test_the_shell_overrides_what_the_sample_names_and_a_killed_supervisor_takes
 ) -> None:
     data, times = tmp_path / "data", dict[str, float]()
     foreign = {"SSL_CERT_FILE": "/nowhere/ca.pem", "AZURE_CLIENT_ID": "real", "KUBECONFIG": "/real", "AZURE_TENANT_ID": "t"}
-    shell = {**foreign, "GATE_STABLE_SECONDS": "1", "IMAGE_REGISTRIES": "ghcr.example", "FEATURE_OF_MINE": "x"}
+    shell = {
+        **foreign,
+        "GATE_STABLE_SECONDS": "1",
+        "GATE_RETRY_TIMEOUT_SECONDS": "60",
+        "IMAGE_REGISTRIES": "ghcr.example",
+        "FEATURE_OF_MINE": "x",
+    }
     with up(data, times, environ=shell) as platform:
         seen = environment_of(children(platform)["host"])
         assert seen["SSL_CERT_FILE"] == str(data / "ca-bundle.pem")

@@ -97,7 +97,7 @@ class StandIn:
             if message["type"] == "http.response.start" and putting:
                 self.made.update([path] if message["status"] == 201 else [])
                 self.reached.append(path)
-                for end, event in self.held.items():
+                for end, event in list(self.held.items()):
                     if path.endswith(end):
                         await event.wait()
             await send(message)

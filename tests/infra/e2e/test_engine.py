@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,8 +132,13 @@ def attempt(local: Local, given: dict[str, Any]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=ROOT, env=environ, start_new_session=True)
 
 
-def pid_of(lock: Path) -> int:
-    return int(json.loads(lock.read_text())["pid"])
+async def killed(process: subprocess.Popen[bytes], local: Local) -> None:
+    """With its engine, which has a session of its own with its plugins."""
+    (lock,) = local.locks()
+    engine = int(json.loads(lock.read_text())["pid"])
+    os.kill(process.pid, signal.SIGKILL)
+    os.killpg(engine, signal.SIGKILL)
+    await asyncio.to_thread(process.wait)
 
 
 async def test_killed_with_its_engine_in_mid_create_the_next_attempt_adopts_what_reached_azure(local: Local) -> None:
@@ -142,14 +146,10 @@ async def test_killed_with_its_engine_in_mid_create_the_next_attempt_adopts_what
     local.azure.held["/vaults/kv-0123456789abcdef"] = held = asyncio.Event()
     process = attempt(local, environment())
     await local.azure.until("/vaults/kv-0123456789abcdef")
-    (lock,) = local.locks()
-    engine = pid_of(lock)
-    os.kill(process.pid, signal.SIGKILL)
-    os.killpg(engine, signal.SIGKILL)  # the engine has a session of its own, with its plugins
-    await asyncio.to_thread(process.wait)
+    await killed(process, local)
     held.set()
     local.azure.held.clear()
-    assert local.locks() == [lock]
+    assert len(local.locks()) == 1
     assert VAULT not in local.state_of(STACK)
 
     steps = Steps()
@@ -205,6 +205,18 @@ async def test_data_that_is_to_be_retained_stays_with_the_group_it_is_in(local: 
     assert await local.arm.get(f"{GROUP}/providers/Microsoft.OperationalInsights/workspaces/log-0123456789abcdef")
     assert await local.arm.get(IDENTITY) is None
     assert await local.arm.get(f"{GROUP}/providers/Microsoft.App/managedEnvironments/cae-0123456789abcdef") is None
+
+
+async def test_with_retained_data_too_nothing_is_left_that_a_lost_attempt_began(local: Local) -> None:
+    begun = f"{GROUP}/providers/Microsoft.App/managedEnvironments/cae-0123456789abcdef"
+    local.azure.held[begun] = held = asyncio.Event()
+    process = attempt(local, environment())
+    await local.azure.until(begun)
+    await killed(process, local)
+    held.set()
+    await local.engine.destroy(environment(attempt=2, retain_data=True), arm=local.arm, progress=Steps())
+    assert await local.arm.get(begun) is None
+    assert await local.arm.get(VAULT) is not None
 
 
 async def test_two_tenants_equal_names_never_meet(local: Local) -> None:
