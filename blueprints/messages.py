@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from blueprints.hub import DurableHub
 from shared.azure.pace import in_the_background
 from shared.container import Container
+from shared.events.ticks import Ticks
 from shared.events.work import QUEUE, Work, WorkKind
 from shared.kernel.clock import now
 from shared.kernel.errors import Transient
@@ -21,7 +22,7 @@ from shared.runtime.health.sweep import check_shard
 from shared.runtime.upkeep.sweep import keep_shard
 
 log = logging.getLogger(__name__)
-LEAST = timedelta(seconds=10)  # a tick may be this late, however short the interval
+ticks = Ticks(now)
 
 
 def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:
@@ -41,36 +42,37 @@ async def do(work: Work, client: df.DurableOrchestrationClient, app: Callable[[]
     if work.kind is WorkKind.NUDGE:
         await _nudged(work, DurableHub(client, app))
         return
-    if _overtaken(work.kind, tick, container):
+    if ticks.overtaken(tick, _interval(work.kind, container)):
         log.info("%s of %s is dropped: later ticks have come since", work.kind, tick)
         return
     for shard in work.shards:
-        try:
-            await _swept(work.kind, shard, tick, container, DurableHub(client, app))
-        except Transient as error:  # the next tick looks anew; delivering this one ten times would only press what is away
-            log.warning("%s of shard %d is left to the next tick: %s is away", work.kind, shard, error.dependency)
+        with ticks.turn(work.kind, shard) as due:
+            if due:
+                await _swept(work.kind, shard, tick, container, DurableHub(client, app))
 
 
-def _overtaken(kind: WorkKind, tick: datetime, container: Container) -> bool:
-    """Whether the tick is of the past: what a slow platform left over, or is delivered again, must not slow it further."""
+def _interval(kind: WorkKind, container: Container) -> float:
+    """Seconds between two ticks."""
     pace = container.settings.pace
-    intervals = {
+    return {
         WorkKind.HEALTH: pace.health_interval,
         WorkKind.DRIFT: pace.drift_interval,
         WorkKind.UPKEEP: pace.upkeep_interval,
-    }
-    return now() - tick > max(timedelta(seconds=intervals[kind]), LEAST)
+    }[kind]
 
 
 async def _swept(kind: WorkKind, shard: int, tick: datetime, container: Container, hub: DurableHub) -> None:
-    if kind is WorkKind.HEALTH:
-        with in_the_background():
-            await check_shard(container.health_sweep, shard, tick)
-    elif kind is WorkKind.DRIFT:
-        with in_the_background():
-            await scan_shard(container.drift_sweep, shard, tick)
-    else:
-        await keep_shard(container.upkeep, shard, hub)
+    try:
+        if kind is WorkKind.HEALTH:
+            with in_the_background():
+                await check_shard(container.health_sweep, shard, tick)
+        elif kind is WorkKind.DRIFT:
+            with in_the_background():
+                await scan_shard(container.drift_sweep, shard, tick)
+        else:
+            await keep_shard(container.upkeep, shard, hub)
+    except Transient as error:  # the next tick looks anew; delivering this one ten times would only press what is away
+        log.warning("%s of shard %d is left to the next tick: %s is away", kind, shard, error.dependency)
 
 
 async def _nudged(work: Work, hub: DurableHub) -> None:

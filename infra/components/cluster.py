@@ -21,6 +21,10 @@ KIND: Final = "Microsoft.ContainerService/managedClusters"
 STEP: Final = "Cluster"
 
 
+def cluster_name(ground: Ground) -> Named:
+    return ground.called(STEP, KIND, "aks", "2025-05-01")
+
+
 class Cluster(Component):
     """`server` and `authority` are what a client needs besides a token."""
 
@@ -36,7 +40,7 @@ class Cluster(Component):
         after: list[pulumi.Resource],
     ) -> None:
         super().__init__("Cluster", "ClusterOf", parent)
-        self.named: Named = ground.called(STEP, KIND, "aks", "2025-05-01")
+        self.named: Named = cluster_name(ground)
         joins = roles.give(
             ground,
             "ClusterNetworkAccess",

@@ -14,6 +14,10 @@ KIND: Final = "Microsoft.App/managedEnvironments"
 STEP: Final = "ManagedEnvironment"
 
 
+def environment_name(ground: Ground) -> Named:
+    return ground.called(STEP, KIND, "cae", "2025-01-01")
+
+
 class ManagedEnvironment(Component):
     def __init__(
         self,
@@ -26,7 +30,7 @@ class ManagedEnvironment(Component):
         after: list[pulumi.Resource],
     ) -> None:
         super().__init__("ManagedEnvironment", "ContainerAppsOf", parent)
-        self.named: Named = ground.called(STEP, KIND, "cae", "2025-01-01")
+        self.named: Named = environment_name(ground)
         assigned: dict[str, Any] = (
             {"identity": {"type": "UserAssigned", "user_assigned_identities": [identity]}} if identity else {}
         )

@@ -10,12 +10,16 @@ from pulumi_azure_native import monitor, operationalinsights
 from infra.components.ground import Component, Ground, Named
 
 
+def workspace_name(ground: Ground) -> Named:
+    return ground.called("Workspace", "Microsoft.OperationalInsights/workspaces", "log", "2023-09-01")
+
+
 class Workspace(Component):
     """Kept 30 days, in production 90. Shared keys do not open it: whoever writes or reads needs a role."""
 
     def __init__(self, ground: Ground, *, parent: pulumi.Resource | None = None, after: list[pulumi.Resource]) -> None:
         super().__init__("Workspace", "Logs", parent)
-        self.named: Named = ground.called("Workspace", "Microsoft.OperationalInsights/workspaces", "log", "2023-09-01")
+        self.named: Named = workspace_name(ground)
         self.resource = operationalinsights.Workspace(
             self.named.step,
             workspace_name=self.named.name,

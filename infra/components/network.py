@@ -17,6 +17,7 @@ from infra.components.ground import Component, Ground, Named
 VAULT_ZONE: Final = "privatelink.vaultcore.azure.net"
 API_VERSION: Final = "2024-05-01"
 _ZONE_API_VERSION: Final = "2024-06-01"
+_ZONES: Final = "Microsoft.Network/privateDnsZones"
 SPACE: Final = "10.40.0.0/16"
 Subnets = Mapping[str, tuple[str, str | None]]  # name -> (prefix, the service it is delegated to)
 
@@ -28,6 +29,18 @@ SUBNETS: Final[Subnets] = {
     "app-service": ("10.40.6.64/26", "Microsoft.Web/serverFarms"),
     "private-endpoints": ("10.40.7.0/27", None),
 }
+
+
+def network_name(ground: Ground) -> Named:
+    return ground.called("Network", "Microsoft.Network/virtualNetworks", "vnet", API_VERSION)
+
+
+def zone_name(ground: Ground) -> Named:
+    return ground.exactly("VaultZone", _ZONES, VAULT_ZONE, _ZONE_API_VERSION)
+
+
+def subnet_of(network: Named, name: str) -> str:
+    return f"{network.id}/subnets/{name}"
 
 
 class Network(Component):
@@ -43,7 +56,7 @@ class Network(Component):
         after: list[pulumi.Resource],
     ) -> None:
         super().__init__("Network", "NetworkOf", parent)
-        self.named: Named = ground.called("Network", "Microsoft.Network/virtualNetworks", "vnet", API_VERSION)
+        self.named: Named = network_name(ground)
         guard = self._guard(ground, after)
         self.resource = network.VirtualNetwork(
             self.named.step,
@@ -57,7 +70,7 @@ class Network(Component):
         self.register_outputs({"id": self.resource.id})
 
     def subnet_id(self, name: str) -> str:
-        return f"{self.named.id}/subnets/{name}"
+        return subnet_of(self.named, name)
 
     def _guard(self, ground: Ground, after: list[pulumi.Resource]) -> network.NetworkSecurityGroup:
         kind = "Microsoft.Network/networkSecurityGroups"
@@ -76,14 +89,13 @@ class Network(Component):
         )
 
     def _zone(self, ground: Ground, after: list[pulumi.Resource]) -> tuple[Named, privatedns.VirtualNetworkLink]:
-        kind = "Microsoft.Network/privateDnsZones"
-        named = ground.exactly("VaultZone", kind, VAULT_ZONE, _ZONE_API_VERSION)
+        named = zone_name(ground)
         tracked = {**ground.tracked(), "location": "global"}
         zone = privatedns.PrivateZone(
             named.step, private_zone_name=named.name, opts=ground.options(named, self, after), **tracked
         )
         tie = ground.exactly(
-            "VaultZoneLink", f"{kind}/{VAULT_ZONE}/virtualNetworkLinks", f"link-{ground.own}", _ZONE_API_VERSION
+            "VaultZoneLink", f"{_ZONES}/{VAULT_ZONE}/virtualNetworkLinks", f"link-{ground.own}", _ZONE_API_VERSION
         )
         link = privatedns.VirtualNetworkLink(
             tie.step,

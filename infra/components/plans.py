@@ -32,6 +32,11 @@ PLANS: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
 _ZONES: Final = 3  # instances that zone redundancy asks for
 
 
+def plan_name(ground: Ground, target: str) -> Named:
+    step, prefix, _what = PLANS[target]
+    return ground.called(step, KIND, prefix, "2024-04-01")
+
+
 class Plan(Component):
     def __init__(
         self,
@@ -42,9 +47,9 @@ class Plan(Component):
         parent: pulumi.Resource | None = None,
         after: list[pulumi.Resource],
     ) -> None:
-        step, prefix, what = PLANS[target]
+        step, _prefix, what = PLANS[target]
         super().__init__("Plan", f"{step}Of", parent)
-        self.named: Named = ground.called(step, KIND, prefix, "2024-04-01")
+        self.named: Named = plan_name(ground, target)
         capacity = _ZONES if ground.production else 1
         self.resource = web.AppServicePlan(
             step,

@@ -18,6 +18,10 @@ KIND: Final = "Microsoft.KeyVault/vaults"
 STEP: Final = "KeyVault"
 
 
+def vault_uri(ground: Ground) -> str:
+    return f"https://{vault_name(ground).name}.vault.azure.net/"
+
+
 def vault_name(ground: Ground) -> Named:
     return ground.called(STEP, KIND, "kv", "2024-11-01")
 

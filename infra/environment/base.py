@@ -19,17 +19,13 @@ from infra.environment.owned import AKS, APP_SERVICE, CONTAINER_APPS, FUNCTIONS
 
 Text: TypeAlias = pulumi.Input[str]
 OUTPUT_OF_PLAN = {"functions": "functionsPlanId", "app-service": "appServicePlanId"}
-# What a target is reached by. Also the names of a pool's outputs.
+# What a target is reached by.
 OUTPUTS = {
     CONTAINER_APPS: ("managedEnvironmentId",),
     AKS: ("clusterServer", "clusterCertificateAuthority", "clusterId"),
     FUNCTIONS: (OUTPUT_OF_PLAN[FUNCTIONS],),
     APP_SERVICE: (OUTPUT_OF_PLAN[APP_SERVICE],),
 }
-
-
-class Missing(Exception):
-    """What an environment leans on is not there. Its text is one line for a person."""
 
 
 class Base(Protocol):
@@ -82,30 +78,18 @@ class OwnBase:
 
 
 class PoolBase:
-    """Found in the outputs of the pool's stack, by the names that `infra/pool` gives them."""
+    """What `pooled.find` found. Raises `KeyError` for what it did not look for."""
 
     def __init__(self, pool: Mapping[str, str]) -> None:
         self._pool = pool
         self.settled: Sequence[pulumi.Resource] = ()
-        self.workspace = self._told("workspaceId")
-        self.endpoints_subnet = self._told("endpointsSubnetId")
-        self.vault_zone = self._told("vaultZoneId")
-        self.vault_uri = self._told("vaultUri")
+        self.workspace = pool["workspaceId"]
+        self.endpoints_subnet = pool["endpointsSubnetId"]
+        self.vault_zone = pool["vaultZoneId"]
+        self.vault_uri = pool["vaultUri"]
 
     def outputs(self, targets: Sequence[str]) -> dict[str, Text]:
         told: dict[str, Text] = {}
         for target in targets:
-            told |= {name: self._told(name) for name in OUTPUTS[target]}
+            told |= {name: self._pool[name] for name in OUTPUTS[target]}
         return told
-
-    def _told(self, name: str) -> str:
-        """Raises `Missing` when the pool has no such output: it was made before it had one, or for other targets."""
-        if not (value := self._pool.get(name)):
-            raise Missing(f"the pool of this stage and region has no output {name}: run infra/pool first")
-        return value
-
-
-def lacking(pool: Mapping[str, str], targets: Sequence[str]) -> list[str]:
-    """The outputs that an environment with these targets would look for in vain."""
-    needed = ("workspaceId", "endpointsSubnetId", "vaultZoneId", "vaultUri")
-    return [name for name in (*needed, *(name for target in targets for name in OUTPUTS[target])) if not pool.get(name)]

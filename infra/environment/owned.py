@@ -12,7 +12,6 @@ from shared.kernel.canonical import sha256
 
 SILO, POOL, SHARED = "silo", "pool", "shared"
 AKS, CONTAINER_APPS, FUNCTIONS, APP_SERVICE = "aks", "container-apps", "functions", "app-service"
-ORGANIZATION: Final = "organization"  # what backends without organizations call theirs
 TARGETS = (AKS, CONTAINER_APPS, FUNCTIONS, APP_SERVICE)
 PLATFORM_TAG: Final = "cs-environment-id"
 _HASH = 10
@@ -20,8 +19,8 @@ _HASH = 10
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The outputs of the stacks that an environment leans on: its pool's and the platform's own. Read before the program
-    runs, so that the ids of what is made on them are known before it exists."""
+    """What an environment leans on: its pool (`pooled.py`) and the platform: `endpointsSubnetId, vaultZoneId, registryId`,
+    each where there is one. Found before the program runs, so that the ids of what is made on them are known beforehand."""
 
     pool: Mapping[str, str] = field(default_factory=dict)
     platform: Mapping[str, str] = field(default_factory=dict)
@@ -52,11 +51,8 @@ def own_part(environment_id: str) -> str:
     return environment_id.removeprefix("env-")
 
 
-def pool_name(record: EnvironmentRecord) -> str:
-    """The stack of the pool that serves this stage in this region."""
-    return f"{ORGANIZATION}/runtime-pool/{record.stage}-{record.region}"
-
-
-def own_part_of_pool(subscription: str, stage: str, region: str) -> str:
-    """What the names of a pool carry. A vault's name is global and has 24 characters: the rest goes into a hash."""
-    return f"{stage}-{sha256([subscription, stage, region])[:_HASH]}"
+def pool_ground(subscription: str, stage: str, region: str) -> Ground:
+    """Where the pool of a stage in a region stands. A vault's name is global and has 24 characters: names carry a hash."""
+    name = f"{stage}-{region}"
+    own = f"{stage}-{sha256([subscription, stage, region])[:_HASH]}"
+    return Ground(subscription, f"rg-cs-pool-{name}", region, stage, own, {"cs-stage": stage, "cs-pool": name})

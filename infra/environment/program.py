@@ -87,7 +87,7 @@ class Environment(Component):
         vault = Vault(ground, identity.tenant_id, workspace=base.workspace, parent=self, after=settled)
         subnet, zone = base.endpoints_subnet, base.vault_zone
         vault.opened(ground, "VaultEndpoint", "pe-kv", subnet=subnet, zone=zone, after=settled)
-        if self._platform:
+        if self._platform.get("endpointsSubnetId"):
             subnet, zone = self._platform["endpointsSubnetId"], self._platform["vaultZoneId"]
             vault.opened(ground, "PlatformEndpoint", "pe-kv-platform", subnet=subnet, zone=zone, after=settled)
         roles.give(
@@ -103,7 +103,7 @@ class Environment(Component):
         return vault
 
     def _pull(self, step: str, to: str, principal_id: pulumi.Output[str], after: pulumi.Resource) -> None:
-        """Let a principal pull images from the registry that the platform's stack names."""
+        """Let a principal pull images from the platform's registry."""
         if not (registry := self._platform.get("registryId")):
             return
         roles.give(

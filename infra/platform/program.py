@@ -151,8 +151,8 @@ class Platform(Component):
 
     def _engine(self) -> Mapping[str, Text]:
         backend = f"azblob://{storage.STATE}?storage_account={self._state.named.name}"
-        stack = f"organization/runtime-platform/{self._described.stage}"
-        return provisioner_settings(backend, self._secrets.provider, stack)
+        subnet, zone = self._network.subnet_id("private-endpoints"), self._network.zone.id
+        return provisioner_settings(backend, self._secrets.provider, self._registry.named.id, subnet, zone)
 
     def _outputs(self, site: FunctionsApp) -> dict[str, Text]:
         return {

@@ -74,11 +74,14 @@ def shared_settings(described: Described, found: Found, client_id: Text, signing
     }
 
 
-def provisioner_settings(backend: str, provider: str, stack: str) -> Mapping[str, Text]:
-    """What the job reads besides. `backend`: where states are kept; `provider`: what encrypts their secrets."""
+def provisioner_settings(backend: str, provider: str, registry: str, subnet: str, zone: str) -> Mapping[str, Text]:
+    """What the job reads besides. `backend`: where states are kept; `provider`: what encrypts their secrets; then what it
+    ties environments to."""
     return {
         "PROVISIONER_ENGINE": ENGINE,
         "PULUMI_BACKEND_URL": backend,
         "PULUMI_SECRETS_PROVIDER": provider,
-        "PULUMI_PLATFORM_STACK": stack,
+        "PLATFORM_REGISTRY_ID": registry,
+        "PLATFORM_ENDPOINTS_SUBNET_ID": subnet,
+        "PLATFORM_VAULT_ZONE_ID": zone,
     }

@@ -1,4 +1,4 @@
-"""`pulumi up -C infra/pool --stack organization/runtime-pool/<stage>-<region>`; docs/deploy.md has the whole of it.
+"""`pulumi up -C infra/pool --stack <stage>-<region>`; docs/deploy.md has the whole of it.
 
 Configuration: `runtime-pool:stage`, `runtime-pool:targets` (a JSON list; all four when it is not given),
 `runtime-pool:registryId`, `runtime-pool:endpointsSubnetId`, `runtime-pool:vaultZoneId` (outputs of the platform's stack),

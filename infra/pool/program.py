@@ -1,7 +1,7 @@
 """A pool: the network, logs, vault, cluster, Container Apps environment and plans that environments share.
 
-Made once for each region and stage, by hand or by CI, with the stack's name `<stage>-<region>`; environments find it by
-that name. Targets that nobody uses can be left out by the stack's configuration.
+Made once for each region and stage, by hand or by CI. Environments find it by the names of its resources, which follow from
+subscription, stage and region. Targets that nobody uses can be left out by the stack's configuration.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from infra.components.network import Network
 from infra.components.plans import PLANS, Plan
 from infra.components.vault import Vault
 from infra.environment.base import OUTPUT_OF_PLAN, Text
-from infra.environment.owned import AKS, CONTAINER_APPS, own_part_of_pool
+from infra.environment.owned import AKS, CONTAINER_APPS, pool_ground
 
 
 @dataclass(frozen=True)
 class Described:
-    """`platform`: the outputs of the platform's stack, {} where there is none."""
+    """`platform`: `endpointsSubnetId, vaultZoneId, registryId` of the platform's stack, each where there is one."""
 
     subscription: str
     stage: str
@@ -38,11 +38,8 @@ class Described:
 
 
 def declare(pool: Described) -> dict[str, Text]:
-    """The outputs, by the names that `infra/environment` looks for."""
-    name = f"{pool.stage}-{pool.region}"
-    own = own_part_of_pool(pool.subscription, pool.stage, pool.region)
-    tags = {"cs-stage": pool.stage, "cs-pool": name}
-    return Pool(pool, Ground(pool.subscription, f"rg-cs-pool-{name}", pool.region, pool.stage, own, tags)).told
+    """The outputs: for people, since environments find a pool by its names."""
+    return Pool(pool, pool_ground(pool.subscription, pool.stage, pool.region)).told
 
 
 class Pool(Component):
@@ -74,7 +71,7 @@ class Pool(Component):
         vault = Vault(ground, self._identity.tenant_id, workspace=self._logs.named.id, **shared)
         subnet, zone = self._network.subnet_id("private-endpoints"), self._network.zone.id
         vault.opened(ground, "VaultEndpoint", "pe-kv", subnet=subnet, zone=zone, after=self._settled)
-        if self._platform:
+        if self._platform.get("endpointsSubnetId"):
             subnet, zone = self._platform["endpointsSubnetId"], self._platform["vaultZoneId"]
             vault.opened(ground, "PlatformEndpoint", "pe-kv-platform", subnet=subnet, zone=zone, after=self._settled)
         return vault

@@ -88,7 +88,9 @@ def _engine_settings(container: Container) -> EngineSettings:
         backend_url=os.environ.get("PULUMI_BACKEND_URL", ""),
         secrets_provider=os.environ.get("PULUMI_SECRETS_PROVIDER", ""),
         passphrase=os.environ.get("PULUMI_CONFIG_PASSPHRASE", ""),
-        platform_stack=os.environ.get("PULUMI_PLATFORM_STACK", ""),
+        registry_id=os.environ.get("PLATFORM_REGISTRY_ID", ""),
+        endpoints_subnet_id=os.environ.get("PLATFORM_ENDPOINTS_SUBNET_ID", ""),
+        vault_zone_id=os.environ.get("PLATFORM_VAULT_ZONE_ID", ""),
         client_id=container.settings.identity.managed_identity_client_id or "",
         environ=dict(os.environ),
     )

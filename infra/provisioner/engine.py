@@ -58,7 +58,9 @@ class EngineSettings:
     backend_url: str = ""
     secrets_provider: str = ""
     passphrase: str = field(default="", repr=False)
-    platform_stack: str = ""
+    registry_id: str = ""  # the platform's, which environments pull from
+    endpoints_subnet_id: str = ""  # the platform's, from where it reaches environments' vaults
+    vault_zone_id: str = ""
     client_id: str = ""  # of the provisioner's managed identity
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # what a child process starts with: PATH, HOME
 

@@ -41,6 +41,7 @@ WRITE_SCOPES = (
     "runtime.scaling.write",
 )
 ALL_SCOPES = " ".join(READ_SCOPES + WRITE_SCOPES)
+EVERY_SCOPE = f"{ALL_SCOPES} runtime.internal"  # the platform's own workers' too
 ENDED = frozenset({"Completed", "RolledBack", "Failed", "Canceled"})
 SETTLED = frozenset({"Succeeded", "Failed", "Canceled"})
 

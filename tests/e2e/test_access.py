@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import Shop
-from tests.e2e.driving import ALL_SCOPES, Platform, Tenant, component
+from tests.e2e.driving import EVERY_SCOPE, Platform, Tenant, component
 from tests.e2e.routing import BODIES, Route, mutating, parametrised, reading
 from tests.e2e.test_http import problem
 
@@ -151,7 +151,7 @@ def test_scopes_come_as_a_string_or_an_array_and_match_exactly(platform: Platfor
 
 @pytest.mark.parametrize("route", [*reading(), *mutating()], ids=str)
 def test_without_its_scope_a_route_is_403_whatever_else_is_wrong(platform: Platform, shop: Shop, route: Route) -> None:
-    others = " ".join(scope for scope in ALL_SCOPES.split() if scope not in route.scopes)
+    others = " ".join(scope for scope in EVERY_SCOPE.split() if scope not in route.scopes)
     caller = platform.tenant(shop.tenant.tenant_id, others)
     for body in ({}, {"environmentId": shop.environment_id, "unknown": 1}):
         answer = caller.request(
@@ -216,9 +216,8 @@ def unknown(ident: str) -> str:
 def test_reading_what_is_anothers_is_reading_what_is_not_there(
     platform: Platform, owned: dict[str, str], shop: Shop, route: Route
 ) -> None:
-    stranger = platform.fresh_tenant()
-    ident = owned[route.parameter]
-    assert shop.tenant.request("GET", route.at(ident)).status_code == 200
+    stranger, ident = platform.fresh_tenant(EVERY_SCOPE), owned[route.parameter]
+    assert platform.tenant(shop.tenant.tenant_id, EVERY_SCOPE).request("GET", route.at(ident)).status_code == 200
     same_but_for_the_trace(
         stranger.request("GET", route.at(ident)),
         stranger.request("GET", route.at(unknown(ident))),
@@ -227,7 +226,7 @@ def test_reading_what_is_anothers_is_reading_what_is_not_there(
 
 @pytest.mark.parametrize("route", [one for one in reading() if one.lists_environment], ids=str)
 def test_listing_what_is_anothers_is_listing_what_is_not_there(platform: Platform, shop: Shop, route: Route) -> None:
-    stranger = platform.fresh_tenant()
+    stranger = platform.fresh_tenant(EVERY_SCOPE)
     asked = route.path if "{" not in route.path else route.path.replace("{serviceId}", "module-reservations-api")
     anothers, nobodys = (
         stranger.get(asked, params={"environmentId": ident})
@@ -238,7 +237,7 @@ def test_listing_what_is_anothers_is_listing_what_is_not_there(platform: Platfor
 
 @pytest.mark.parametrize("route", [one for one in mutating() if one.path != "/environments"], ids=str)
 def test_changing_what_is_anothers_is_changing_what_is_not_there(platform: Platform, shop: Shop, route: Route) -> None:
-    stranger = platform.fresh_tenant()
+    stranger = platform.fresh_tenant(EVERY_SCOPE)
 
     def attempt(environment_id: str, deployment_id: str) -> httpx.Response:
         body = route.body(stranger.tenant_id, environment_id)

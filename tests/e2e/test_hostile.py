@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.conftest import Shop
-from tests.e2e.driving import Platform, Tenant
+from tests.e2e.driving import EVERY_SCOPE, Platform, Tenant
 from tests.e2e.routing import BODIES, PREFIX, Route, mutating, parametrised, reading
 
 MEGABYTE = 1024 * 1024
@@ -72,7 +72,7 @@ class Wire:
 
 @pytest.fixture(scope="module")
 def wire(platform: Platform, shop: Shop) -> Wire:
-    return Wire(platform, shop.tenant.token)
+    return Wire(platform, platform.tenant(shop.tenant.tenant_id, EVERY_SCOPE).token)
 
 
 def is_problem(answer: Answer, *codes: str) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from infra.components import roles
-from infra.environment.base import Missing
 from infra.environment.owned import Surroundings, ground_of
 from infra.environment.program import Environment
 from infra.provisioner.engine import EnvironmentRecord
@@ -238,12 +237,6 @@ def test_the_outputs_are_what_a_target_needs(silo: Declared) -> None:
         "clusterNamespace": "cs-env-0123456789abcdef",
     }
     assert expected.items() <= silo.outputs.items()
-
-
-def test_a_pool_that_lacks_what_a_target_needs_is_named() -> None:
-    lacking = {name: value for name, value in POOL.items() if name != "clusterServer"}
-    with pytest.raises(Missing, match="clusterServer"):
-        environment(record(isolation_model="pool"), pool=lacking)
 
 
 def test_what_stands_in_azure_and_not_in_the_state_is_imported() -> None:

@@ -29,7 +29,14 @@ NOT_IN_AZURE = {
 }
 OF_GRPC = {"GRPC_ADDRESS", "GRPC_STREAMS_PER_TENANT", "GRPC_POLL_SECONDS", "GRPC_HEARTBEAT_SECONDS"}
 OPTIONAL = {"OIDC_DECRYPTION_KEY", "GOVERNANCE_SCOPE", "SECRET_VAULTS", "PROBE_ALLOWED_NETWORKS"}
-OF_THE_JOB = {"PROVISIONER_ENGINE", "PULUMI_BACKEND_URL", "PULUMI_SECRETS_PROVIDER", "PULUMI_PLATFORM_STACK"}
+OF_THE_JOB = {
+    "PROVISIONER_ENGINE",
+    "PULUMI_BACKEND_URL",
+    "PULUMI_SECRETS_PROVIDER",
+    "PLATFORM_REGISTRY_ID",
+    "PLATFORM_ENDPOINTS_SUBNET_ID",
+    "PLATFORM_VAULT_ZONE_ID",
+}
 
 
 @cache
@@ -110,6 +117,7 @@ def test_the_job_is_told_what_the_app_is_told_and_its_engine() -> None:
     assert given["PROVISIONER_ENGINE"] == ENGINE
     assert given["PULUMI_BACKEND_URL"].startswith("azblob://pulumi-state?storage_account=stp")
     assert given["PULUMI_SECRETS_PROVIDER"].startswith("azurekeyvault://kv-prod-")
+    assert given["PLATFORM_ENDPOINTS_SUBNET_ID"] == platform().outputs["endpointsSubnetId"]
     assert container["command"] == ["python", "-m", "infra.provisioner"]
     assert platform()["ProvisionerJob"]["configuration"]["replicaRetryLimit"] == 0
 

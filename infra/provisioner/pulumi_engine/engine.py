@@ -19,8 +19,8 @@ from pulumi import automation as auto
 from pulumi.automation.errors import CommandError
 
 from infra.components.ground import Named, Stands
-from infra.environment.base import lacking
-from infra.environment.owned import PLATFORM_TAG, SILO, Surroundings, ground_of, pool_name
+from infra.environment import pooled
+from infra.environment.owned import PLATFORM_TAG, SILO, Surroundings, ground_of
 from infra.environment.program import GROUP, RETAINED
 from infra.provisioner.engine import EngineSettings, EnvironmentRecord, Progress, ResourceManager
 from infra.provisioner.pulumi_engine.adoption import Adoption
@@ -44,7 +44,7 @@ class PulumiEngine:
     async def make(self, record: Mapping[str, Any], *, arm: ResourceManager, progress: Progress) -> dict[str, str]:
         told = EnvironmentRecord.read(record)
         adoption = Adoption(arm, told.environment_id, asyncio.get_running_loop())
-        program = self.programs(told, await self._surroundings(told), adoption.stands)
+        program = self.programs(told, await self._surroundings(told, arm), adoption.stands)
         async with self._opened(told, program, create=True) as opened:
             assert opened is not None  # noqa: S101 - created where there was none
             adoption.known = steps_of(await _state(opened))
@@ -56,7 +56,9 @@ class PulumiEngine:
         """With `retainData`, what holds data is let go of instead, and its group with it."""
         told = EnvironmentRecord.read(record)
         adoption = Adoption(arm, told.environment_id, asyncio.get_running_loop())
-        program = self.programs(told, await self._surroundings(told, needed=False), adoption.stands)
+        # Only a preview for what a lost attempt left runs it.
+        surroundings = await self._surroundings(told, arm) if told.retain_data else Surroundings()
+        program = self.programs(told, surroundings, adoption.stands)
         left: list[Named] = []
         async with self._opened(told, program, create=False) as opened:
             if opened is not None:
@@ -90,20 +92,21 @@ class PulumiEngine:
     def _running(self, opened: Opened, told: EnvironmentRecord, adoption: Adoption, progress: Progress) -> Running:
         return Running(opened, told, adoption, progress, self.heartbeat, self.lock_grace)
 
-    async def _surroundings(self, told: EnvironmentRecord, *, needed: bool = True) -> Surroundings:
-        """Raises `Refused` when what the environment leans on was never made, and it is `needed`."""
-        stacks, platform_stack = Stacks(self.settings), self.settings.platform_stack
-        platform = await asyncio.to_thread(stacks.outputs, platform_stack) if platform_stack else {}
-        if platform is None and needed:
-            raise Refused("pulumi", "PlatformMissing", f"there is no stack {platform_stack}")
+    async def _surroundings(self, told: EnvironmentRecord, arm: ResourceManager) -> Surroundings:
+        """Raises `Refused` when the pool that the environment leans on was never made."""
+        settings = self.settings
+        ids = {
+            "registryId": settings.registry_id,
+            "endpointsSubnetId": settings.endpoints_subnet_id,
+            "vaultZoneId": settings.vault_zone_id,
+        }
+        platform = {name: value for name, value in ids.items() if value}
         if told.isolation_model == SILO:
-            return Surroundings(platform=platform or {})
-        pool = await asyncio.to_thread(stacks.outputs, pool_name(told)) or {}
-        missing = lacking(pool, told.compute_targets)
-        if missing and needed:
-            message = f"the pool {pool_name(told)} has no {', '.join(missing)}: infra/pool makes it"
-            raise Refused("pulumi", "PoolMissing", message)
-        return Surroundings(pool=pool, platform=platform or {})
+            return Surroundings(platform=platform)
+        try:
+            return Surroundings(await pooled.find(told, arm), platform)
+        except pooled.PoolMissing as missing:
+            raise Refused("pulumi", "PoolMissing", str(missing)) from missing
 
     @asynccontextmanager
     async def _opened(self, told: EnvironmentRecord, program: Program, *, create: bool) -> AsyncIterator[Opened | None]:

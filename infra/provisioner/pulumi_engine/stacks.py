@@ -60,16 +60,6 @@ class Stacks:
                 return
             yield Opened(stack, command)
 
-    def outputs(self, stack: str) -> dict[str, str] | None:
-        """What another project's stack (by its full name) put out; None when there is no such stack."""
-        with tempfile.TemporaryDirectory(prefix="runtime-pulumi-") as folder:
-            workspace = self._workspace(folder, Command(self.settings.environ), lambda: None, "none", "")
-            try:
-                found = workspace.stack_outputs(stack)
-            except StackNotFoundError:
-                return None
-            return {name: str(output.value) for name, output in found.items()}
-
     def _workspace(
         self, folder: str, command: Command, program: Program, name: str, subscription: str
     ) -> auto.LocalWorkspace:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from infra.environment import pooled
+from infra.environment.owned import pool_ground
 from infra.provisioner.pulumi_engine.stacks import stack_name
 from shared.kernel.errors import Refused, Superseded, Transient
 from tests.infra.cloud import record
@@ -238,39 +240,20 @@ async def test_a_pooled_environment_needs_its_pool(local: Local) -> None:
     assert refused.value.code == "PoolMissing"
 
 
-async def test_an_environment_in_a_pool_stands_on_what_the_pools_stack_put_out(local: Local) -> None:
-    from pulumi import automation as auto
-    from pulumi import export
-
-    told = {
-        "workspaceId": f"{GROUP}/log",
-        "endpointsSubnetId": "/pool/subnet",
-        "vaultZoneId": "/pool/zone",
-        "vaultUri": "https://kv-pool.vault.azure.net/",
-        "managedEnvironmentId": "/pool/cae",
-    }
-
-    def pool() -> None:
-        for name, value in told.items():
-            export(name, value)
-
-    def made() -> None:
-        backend = auto.ProjectBackend(local.settings.backend_url)
-        settings = auto.ProjectSettings(name="runtime-pool", runtime="python", backend=backend)
-        variables = {
-            "PULUMI_CONFIG_PASSPHRASE": local.settings.passphrase,
-            "PULUMI_BACKEND_URL": local.settings.backend_url,
-        }
-        options = auto.LocalWorkspaceOptions(project_settings=settings, env_vars=variables)
-        auto.create_or_select_stack("dev-westeurope", "runtime-pool", pool, opts=options).up()
-
-    await asyncio.to_thread(made)
+async def test_an_environment_in_a_pool_stands_on_what_is_found_by_the_pools_names(local: Local) -> None:
+    ground = pool_ground("00000000-0000-4000-8000-000000000001", "dev", "westeurope")
+    located: dict[str, Any] = {"location": "westeurope", "tags": dict(ground.tags)}
+    vault = {"tenantId": "t", "sku": {"family": "A", "name": "standard"}}
+    await local.arm.put(ground.group_id, "2025-01-01", located)
+    for one in pooled.needed(ground, ["container-apps"]):
+        properties = vault if one.step == "KeyVault" else {}
+        await local.arm.put(one.id, "2025-01-01", {**located, "properties": properties})
     outputs = await local.engine.make(environment(isolation_model="pool"), arm=local.arm, progress=Steps())
-    assert outputs["managedEnvironmentId"] == "/pool/cae"
+    assert outputs["managedEnvironmentId"].startswith(f"{ground.group_id}/providers/Microsoft.App/managedEnvironments/")
     assert outputs["vaultUri"] == "https://kv-0123456789abcdef.vault.azure.net/"
     endpoint = await local.arm.get(f"{GROUP}/providers/Microsoft.Network/privateEndpoints/pe-kv-0123456789abcdef")
     assert endpoint is not None
-    assert endpoint["properties"]["subnet"] == {"id": "/pool/subnet"}
+    assert endpoint["properties"]["subnet"]["id"].startswith(ground.group_id)
 
 
 async def test_secrets_in_a_state_are_encrypted(local: Local) -> None:

@@ -107,7 +107,11 @@ async def test_paths_and_verbs_that_are_not_served(client: Any, http: httpx.Asyn
 
 async def test_discovery_health_and_version(lab: Any, http: httpx.AsyncClient) -> None:
     assert (await http.get("/api")).json()["versions"] == ["v1"]
-    assert [row["name"] for row in (await http.get("/apis")).json()["groups"]] == ["apps", "autoscaling"]
+    assert [row["name"] for row in (await http.get("/apis")).json()["groups"]] == [
+        "apps",
+        "autoscaling",
+        "secrets-store.csi.x-k8s.io",
+    ]
     names = [row["name"] for row in (await http.get("/apis/apps/v1")).json()["resources"]]
     served = [(kind, f"{kind}/scale", f"{kind}/status") for kind in ("deployments", "replicasets")]
     assert names == [name for kind in served for name in kind]
