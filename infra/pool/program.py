@@ -20,10 +20,10 @@ from infra.components.ground import Component, Ground, Named
 from infra.components.identity import Identity
 from infra.components.logs import Workspace
 from infra.components.network import Network
-from infra.components.plans import PLANS, Plan
+from infra.components.plans import Plan
 from infra.components.vault import Vault
 from infra.environment.base import OUTPUT_OF_PLAN, Text
-from infra.environment.owned import AKS, CONTAINER_APPS, pool_ground
+from infra.environment.owned import AKS, CONTAINER_APPS, TARGETS, pool_ground
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,10 @@ class Described:
 
 
 def declare(pool: Described) -> dict[str, Text]:
-    """The outputs: for people, since environments find a pool by its names."""
+    """The outputs: for people, since environments find a pool by its names. Raises `ValueError`, before anything is
+    declared, for a target that there is not."""
+    if unknown := set(pool.targets) - set(TARGETS):
+        raise ValueError(f"there is no compute target {', '.join(sorted(unknown))}")
     return Pool(pool, pool_ground(pool.subscription, pool.stage, pool.region)).told
 
 
@@ -84,9 +87,7 @@ class Pool(Component):
         if target == CONTAINER_APPS:
             made = ManagedEnvironment(ground, subnet=self._network.subnet_id(CONTAINER_APPS), **shared)
             return {"managedEnvironmentId": made.resource.id}
-        if target in PLANS:
-            return {OUTPUT_OF_PLAN[target]: Plan(ground, target, **shared).resource.id}
-        raise ValueError(f"there is no compute target {target!r}")
+        return {OUTPUT_OF_PLAN[target]: Plan(ground, target, **shared).resource.id}
 
     def _cluster(self, shared: dict[str, Any]) -> dict[str, Text]:
         network, subnet = self._network.named.id, self._network.subnet_id(AKS)

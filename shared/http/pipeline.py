@@ -146,7 +146,8 @@ class Pipeline:
         self, request: Request, route: Route, model: type[Record] | None, document: Mapping[str, Any]
     ) -> Record | None:
         query.read(request.query, {**route.query, DRY_RUN: query.flag})
-        return validate(model, document) if model else None
+        body = validate(model or Record, document)  # a bare Record has no fields: where no body is read, any is unknown
+        return body if model else None
 
     async def _told(self, hub: Hub, answer: Answer) -> None:
         try:

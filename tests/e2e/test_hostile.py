@@ -114,8 +114,9 @@ def test_an_id_that_cannot_be_is_not_found(wire: Wire, route: Route) -> None:
     for ident in RAW_IDS + ENCODED_IDS:
         answer = wire.send(route.method, at(route, ident), body)
         is_problem(answer, "NotFound", "MethodNotAllowed")
-        alias = wire.send(route.method, at(route, ident).removeprefix(b"/v1"), body)
-        assert (alias.status, alias.code) == (answer.status, answer.code), ident
+        if route.method == "GET":  # the alias goes the same way; an attempt costs a log row each
+            alias = wire.send(route.method, at(route, ident).removeprefix(b"/v1"), body)
+            assert (alias.status, alias.code) == (answer.status, answer.code), ident
 
 
 @pytest.mark.parametrize("route", parametrised(), ids=str)
@@ -186,8 +187,6 @@ HOSTILE_BODIES: Mapping[str, tuple[bytes, str]] = {
     "a NUL": (b'{"a":"\x00"}', "MalformedRequest"),
     "binary": (bytes(range(256)), "MalformedRequest"),
     "257 KiB": (b'{"a":"' + b"x" * (257 * 1024) + b'"}', "BodyTooLarge"),
-    "10 MB": (b'{"a":"' + b"x" * (10 * MEGABYTE) + b'"}', "BodyTooLarge"),
-    "10 MB of spaces": (b" " * (10 * MEGABYTE), "BodyTooLarge"),
 }
 
 
@@ -198,6 +197,14 @@ def test_a_body_that_is_no_clean_json_is_refused(wire: Wire, shop: Shop, route: 
         answer = wire.send(route.method, target, body)
         assert answer.status < 500, name
         is_problem(answer, code)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a":"' + b"x" * (10 * MEGABYTE) + b'"}', b" " * (10 * MEGABYTE)], ids=["text", "spaces"]
+)
+@pytest.mark.parametrize("path", ["/environments", "/configurations", "/deployments"])
+def test_a_body_of_10_mb_is_too_large(wire: Wire, path: str, body: bytes) -> None:
+    is_problem(wire.send("POST", f"{PREFIX}{path}".encode(), body), "BodyTooLarge")
 
 
 @pytest.mark.parametrize("route", mutating(), ids=str)

@@ -26,10 +26,8 @@ def _no_settings_of_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first import of azure-native, and the first program of a session, take their time on a busy machine. And the
-    SDK leaves an event loop unclosed when the engine goes away in the middle of a program."""
+    """The first import of azure-native, and the first program of a session, take their time on a busy machine."""
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.timeout(600))
-            item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
