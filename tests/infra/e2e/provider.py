@@ -85,7 +85,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Configure(self, request: Any, context: Context) -> Any:
         self._subscription = request.variables[SUBSCRIPTION]
-        return provider_pb2.ConfigureResponse(acceptSecrets=False)
+        return provider_pb2.ConfigureResponse(acceptSecrets=False, supportsPreview=True)
 
     def Check(self, request: Any, context: Context) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
@@ -104,7 +104,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Create(self, request: Any, context: Context) -> Any:
         shape, inputs = SHAPES[_type(request.urn)], _json(request.properties)
         if request.preview:
-            return provider_pb2.CreateResponse(id="", properties=request.properties)
+            return provider_pb2.CreateResponse(id="", properties=_struct(shape.outputs(shape.body(inputs))))
         resource_id = shape.id(inputs, self._subscription)
         try:
             if self._arm.get(resource_id) is not None:
@@ -126,7 +126,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Update(self, request: Any, context: Context) -> Any:
         shape = SHAPES[_type(request.urn)]
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=request.news)
+            return provider_pb2.UpdateResponse(properties=_struct(shape.outputs(shape.body(_json(request.news)))))
         try:
             answered = self._arm.put(request.id, shape.body(_json(request.news)))
         except Refused as refused:
