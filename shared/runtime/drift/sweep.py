@@ -27,7 +27,7 @@ from shared.runtime.drift.model import MOST, PREFIX, Finding, Scan, ScanStatus, 
 from shared.runtime.drift.writing import Ground, Writing
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Isolation
-from shared.runtime.health.sweep import provisioned, visit_shard
+from shared.runtime.environments.sweeping import provisioned, visit_shard
 from shared.runtime.scaling.reading import Policies
 from shared.store import keys
 from shared.store.port import Conflict

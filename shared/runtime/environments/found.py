@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar, cast
 
 from shared.access.caller import Caller
 from shared.kernel.errors import NotFound
@@ -35,3 +36,22 @@ async def page(
         raise NotFound("environment", environment_id)
     found = await newest(store, partition, kind, limit=limit, after=after)
     return read_all(record_type, partition, found.rows), found.after
+
+
+@dataclass(frozen=True)
+class Kept(Generic[R]):
+    """The resources of one kind that environments keep, for callers: one by its id, or an environment's in pages."""
+
+    store: Store
+
+    record: ClassVar[type[Record]]
+    kind: ClassVar[str]  # prefix of its ids, and name of its list
+
+    async def get(self, caller: Caller, ident: str) -> R:
+        """Raises `NotFound`, also for what is another tenant's."""
+        return await find(self.store, caller, cast("type[R]", self.record), self.kind, ident)
+
+    async def page(self, caller: Caller, environment_id: str, limit: int, after: str) -> tuple[list[R], str | None]:
+        """Newest first. Raises `NotFound`."""
+        record = cast("type[R]", self.record)
+        return await page(self.store, caller, record, self.kind, environment_id, limit=limit, after=after)

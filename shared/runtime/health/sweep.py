@@ -8,43 +8,37 @@ Invariants
 - A service whose target could not be asked keeps its last status and the time it was last seen: it grows stale, which
   readers judge by themselves. One that was never seen is Unknown and says why.
 
-Also here, for every sweep: `visit_shard`, the walk over a shard's environments, and `summarise`, the sweep's share of the
-list row. Failure modes: `Transient` of the store costs that environment the tick, never another one.
+Failure modes: `Transient` of the store costs that environment the tick, never another one.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.events.active import Listed
 from shared.events.envelope import EventType
 from shared.events.journal import Cause, Journal, Place, Transaction
 from shared.kernel import clock as instants
-from shared.kernel.errors import NotFound, RuntimeCloudError
 from shared.kernel.trace import trace_id_of
 from shared.runtime.catalog.rows import Catalog
 from shared.runtime.environments.index import Index
-from shared.runtime.environments.isolation import Admitted, Isolation
-from shared.runtime.environments.model import EnvironmentStatus
+from shared.runtime.environments.isolation import Isolation
+from shared.runtime.environments.sweeping import provisioned, visit_shard
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.health.model import EnvironmentHealth, ServiceHealth
 from shared.runtime.health.reports import EnvironmentReports, merged
 from shared.runtime.health.witness import UNREACHABLE, Sample, Subject, Witness
 from shared.store import keys
-from shared.store.port import Conflict, Row, Store
-from shared.store.reading import read, read_all
+from shared.store.port import Conflict, Row
+from shared.store.reading import read
 from shared.store.revision import REPORTS
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8  # environments of a shard
-PAGE = 500
 EVENTS = 40  # in one transaction: with its rows, far below the table's 100 changes
 NAMED = 5  # services in a summary
 LONGEST_CAUSE = 64  # characters of a check's name in it
@@ -94,15 +88,6 @@ async def check_environment(deps: Deps, place: Place, started: datetime) -> None
     if reported is not None:  # the list says what the service's own page says
         health = merged(health, read(EnvironmentReports, place.partition, reported), now, deps.stale_after)
     await deps.index.summarise(admitted.environment, counted(health, now, deps.stale_after))
-
-
-async def provisioned(isolation: Isolation, place: Place, *others: str) -> Admitted | None:
-    """The environment with its rows `others`, None unless it is Provisioned: listed is not yet, or no longer, there."""
-    try:
-        admitted = await isolation.admit(place.tenant_id, place.environment_id or "", *others)
-    except NotFound:
-        return None
-    return admitted if admitted.environment.status is EnvironmentStatus.PROVISIONED else None
 
 
 def evaluated(
@@ -219,32 +204,3 @@ class _Writing:
 def _status(health: EnvironmentHealth, service_id: str) -> HealthStatus:
     service = health.services.get(service_id)
     return service.status if service else HealthStatus.UNKNOWN
-
-
-async def visit_shard(store: Store, shard: int, visit: Callable[[Place], Awaitable[None]]) -> None:
-    """`visit` every environment of a shard, `AT_ONCE` at a time; what fails for one is logged and stops no other.
-
-    Raises `Transient` when the list cannot be read.
-    """
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(place: Place) -> None:
-        async with gate:
-            try:
-                await visit(place)
-            except RuntimeCloudError as error:
-                log.warning("the sweep of %s waits for the next tick: %r", place.environment_id, error)
-            except Exception:  # a defect met in one environment must not blind the platform to all others
-                log.exception("the sweep of %s failed", place.environment_id)
-
-    await asyncio.gather(*[one(place) for place in await _listed(store, shard)])
-
-
-async def _listed(store: Store, shard: int) -> list[Place]:
-    partition, places, after = keys.all_shard(shard), [], ""
-    while True:
-        rows = await store.list(partition, "", limit=PAGE, after=after)
-        places += [listed.place for listed in read_all(Listed, partition, rows)]
-        if len(rows) < PAGE:
-            return places
-        after = rows[-1].key

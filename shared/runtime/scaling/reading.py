@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from shared.access.caller import Caller
 from shared.events.journal import Place
-from shared.runtime.environments.found import find, page
+from shared.runtime.environments.found import Kept
 from shared.runtime.scaling.model import ScalingPolicy, effective
-from shared.store.port import Store
 from shared.store.reading import read_all
 from shared.targets.port import Scaling
 
@@ -17,19 +13,9 @@ PREFIX = f"{LISTED}-"
 MOST = 1000
 
 
-@dataclass(frozen=True)
-class Policies:
-    store: Store
-
-    async def get(self, caller: Caller, ident: str) -> ScalingPolicy:
-        """Raises `NotFound`, also for what is another tenant's."""
-        return await find(self.store, caller, ScalingPolicy, LISTED, ident)
-
-    async def page(
-        self, caller: Caller, environment_id: str, limit: int, after: str
-    ) -> tuple[list[ScalingPolicy], str | None]:
-        """Newest first. Raises `NotFound`."""
-        return await page(self.store, caller, ScalingPolicy, LISTED, environment_id, limit=limit, after=after)
+class Policies(Kept[ScalingPolicy]):
+    record = ScalingPolicy
+    kind = LISTED
 
     async def of(self, place: Place) -> list[ScalingPolicy]:
         rows = await self.store.list(place.partition, PREFIX, limit=MOST)

@@ -334,7 +334,7 @@ async def test_a_summary_keeps_what_others_wrote(world: World) -> None:
 async def test_a_shard_is_checked_whole_though_some_of_its_environments_fail(
     world: World, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.runtime.health.sweep.PAGE", 3)  # of the list
+    monkeypatch.setattr("shared.runtime.environments.sweeping.PAGE", 3)  # of the list
     names = [f"env-{number:016x}" for number in range(64)]
     worlds = [World(name, world.store) for name in names if _shard(name) == 0][:10]
     for one in worlds:
