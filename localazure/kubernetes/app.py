@@ -1,11 +1,11 @@
 """The Kubernetes API server of an AKS cluster, with its controllers, as one ASGI application.
 
 Speaks the API's own wire protocol to unmodified clients (judged by lightkube): server-side apply with field ownership, the
-patch types, lists with selectors, conflicts, `Status` errors. Objects are on disk before they are answered, and after a
-restart the controllers go on where they were. Pods are real: each has a replica of the workload runner behind it.
+patch types, lists with selectors, watches, conflicts, `Status` errors. Objects are on disk before they are answered, and
+after a restart the controllers go on where they were. Pods are real: each has a replica of the workload runner behind it.
 
-Everything but health and version needs a bearer token that `authorise` accepts. What is not emulated answers 501: watch,
-other resources of the served groups, bare pods, other subresources. OpenAPI documents are not served.
+Everything but health and version needs a bearer token that `authorise` accepts. What is not emulated answers 501: other
+resources of the served groups, bare pods, other subresources. OpenAPI documents are not served.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from localazure.kubernetes.ownership import Owner
 from localazure.kubernetes.registry import Registry
 from localazure.kubernetes.routes import route
 from localazure.kubernetes.status import Refusal
-from localazure.kubernetes.wire import Call, Receive, Scope, Send, read_call, reply
+from localazure.kubernetes.watching import Watch
+from localazure.kubernetes.wire import Call, Receive, Scope, Send, read_call, reply, stream
 from localazure.lifespan import follow_lifespan
 from localazure.shelf import Shelf
 from localazure.workloads.port import ReplicaHost
@@ -70,6 +71,7 @@ class Cluster:
     async def stop(self) -> None:
         """Stop the controllers for good; everything stays on disk, and a late request starts nothing."""
         self._stopped = True
+        self._registry.cabinet.history.close()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -85,8 +87,11 @@ class Cluster:
             await follow_lifespan(receive, send, self.start, self.stop)
         elif scope["type"] == "http":
             await self.start()
-            status, body = await self._respond(scope, receive)
-            await reply(send, status, body)
+            answered = await self._respond(scope, receive)
+            if isinstance(answered, Watch):
+                await stream(receive, send, answered.lines())
+            else:
+                await reply(send, *answered)
 
     async def _respond(self, scope: Scope, receive: Receive) -> Reply:
         try:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from localazure.kubernetes.history import Change, History
 from localazure.kubernetes.kinds import KINDS, Kind
 from localazure.shelf import Shelf
 
@@ -32,6 +33,7 @@ class Cabinet:
         for key, thing in shelf.all(OBJECT).items():
             self._version = max(self._version, int(thing["metadata"]["resourceVersion"]))
             self._hold(by_name[key.partition("/")[0]], thing)
+        self.history = History(self._version)
 
     @property
     def version(self) -> str:
@@ -67,9 +69,11 @@ class Cabinet:
         """Store under the next resourceVersion; the given object must not be changed afterwards."""
         self._version += 1
         stored = {**thing, "metadata": {**thing["metadata"], "resourceVersion": str(self._version)}}
+        before = self.get(kind, stored["metadata"].get("namespace", ""), stored["metadata"]["name"])
         self._release(kind, stored)
         self._hold(kind, stored)
         self._shelf.put(OBJECT, _key(kind, stored), stored)
+        self.history.record(Change(self._version, kind, before, stored))
         self._tell(kind, stored, False)
         return stored
 
@@ -84,6 +88,7 @@ class Cabinet:
         # Without the counter a restart could give the version of this deletion out again.
         self._shelf.put(COUNTER, "version", {"value": self._version})
         self._shelf.delete(OBJECT, _key(kind, thing))
+        self.history.record(Change(self._version, kind, thing, None))
         self._tell(kind, thing, True)
 
     def _hold(self, kind: Kind, thing: Object) -> None:

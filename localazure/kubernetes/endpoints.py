@@ -1,6 +1,6 @@
 """The verbs of the Kubernetes API on the served kinds: what a call does, and what it is answered with.
 
-Not emulated (501): watch, creating bare pods, subresources other than `status` and `scale`. Accepted and without effect:
+Not emulated (501): creating bare pods, subresources other than `status` and `scale`. Accepted and without effect:
 `fieldValidation`, `gracePeriodSeconds` (pods end at once), `resourceVersion` of a get or list (always the newest).
 """
 
@@ -19,9 +19,10 @@ from localazure.kubernetes.registry import Registry
 from localazure.kubernetes.routes import Route
 from localazure.kubernetes.scale import rescaled, scale_of
 from localazure.kubernetes.status import Refusal, not_emulated, stale
+from localazure.kubernetes.watching import Watch, open_watch, wanted
 from localazure.kubernetes.wire import Call
 
-Reply = tuple[int, Any]
+Reply = tuple[int, Any] | Watch
 
 _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
     "application/merge-patch+json": patches.merge,
@@ -37,8 +38,8 @@ class Endpoints:
 
     def answer(self, call: Call, route: Route) -> Reply:
         """Raises `Refusal` for whatever is not done."""
-        if call.query.get("watch") in ("true", "1"):
-            raise not_emulated("watch")
+        if wanted(call, route):
+            return open_watch(call, route, self._registry.cabinet)
         verbs: dict[tuple[str, bool], Callable[[Call, Route], Reply]] = {
             ("GET", True): self._get,
             ("PUT", True): self._replace,
@@ -71,10 +72,8 @@ class Endpoints:
         return 200, {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": metadata, "items": items}
 
     def _select(self, call: Call, route: Route) -> list[Object]:
-        by_label = selectors.labels(call.query.get("labelSelector", ""))
-        by_field = selectors.fields(call.query.get("fieldSelector", ""))
-        held = self._registry.cabinet.all(route.kind, route.namespace or None)
-        return [thing for thing in held if by_label(thing) and by_field(thing)]
+        matches = selectors.chosen(call.query)
+        return [thing for thing in self._registry.cabinet.all(route.kind, route.namespace or None) if matches(thing)]
 
     def _create(self, call: Call, route: Route) -> Reply:
         if route.kind is POD:

@@ -61,6 +61,12 @@ def _field(part: str) -> Test:
     return lambda thing: (str(thing.get(section, {}).get(name, "")) == found[3]) == (found[2] != "!=")
 
 
+def chosen(query: Mapping[str, str]) -> Test:
+    """What a list or a watch asks for by `labelSelector` and `fieldSelector`. Raises 400."""
+    by_label, by_field = labels(query.get("labelSelector", "")), fields(query.get("fieldSelector", ""))
+    return lambda thing: by_label(thing) and by_field(thing)
+
+
 def matches_labels(selector: Mapping[str, Any], held: Mapping[str, str]) -> bool:
     """A LabelSelector (matchLabels and matchExpressions) against labels."""
     if any(held.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):

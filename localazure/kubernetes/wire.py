@@ -6,8 +6,9 @@ server. The media type of an answer is exactly `application/json`: clients tell 
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -101,3 +102,27 @@ async def reply(send: Send, status: int, body: Any) -> None:
     headers = [(b"content-type", media_type), (b"content-length", str(len(content)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
+
+
+async def stream(receive: Receive, send: Send, lines: AsyncIterator[bytes]) -> None:
+    """Send lines as they come, until they end or the client goes."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    writing, going = asyncio.create_task(_write(send, lines)), asyncio.create_task(_gone(receive))
+    try:
+        await asyncio.wait((writing, going), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        writing.cancel()
+        going.cancel()
+        await asyncio.gather(writing, going, return_exceptions=True)
+
+
+async def _write(send: Send, lines: AsyncIterator[bytes]) -> None:
+    await send({"type": "http.response.body", "body": b"", "more_body": True})  # the client learns at once that it watches
+    async for line in lines:
+        await send({"type": "http.response.body", "body": line, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
