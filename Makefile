@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 WITH = exec $(PYTHON) tools/setup.py --
 
-.PHONY: setup run demo test test-infra e2e-pulumi settle check bench lock
+.PHONY: setup run demo test test-infra e2e-pulumi settle check bench lock schemas
 
 setup:
 	@exec $(PYTHON) tools/setup.py
@@ -36,3 +36,6 @@ bench:
 
 lock:
 	@$(WITH) -m tools.lock
+
+schemas:
+	@$(WITH) -m tools.schemas

@@ -14,7 +14,8 @@ from blueprints.hub import DurableHub
 from shared.azure.pace import in_the_background
 from shared.container import Container
 from shared.events.ticks import Ticks
-from shared.events.work import QUEUE, Work, WorkKind
+from shared.events.work import Work, WorkKind
+from shared.kernel import channels
 from shared.kernel.clock import now
 from shared.kernel.errors import Transient
 from shared.runtime.drift.sweep import scan_shard
@@ -26,13 +27,13 @@ ticks = Ticks(now)
 
 
 def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:
-    @blueprint.service_bus_queue_trigger(arg_name="message", queue_name=QUEUE, connection="ServiceBus")
+    @blueprint.service_bus_queue_trigger(arg_name="message", queue_name=channels.WORK, connection="ServiceBus")
     @blueprint.durable_client_input(client_name="client")
     async def runtime_work(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
         try:
             work = Work.model_validate_json(message.get_body(), by_alias=True, by_name=False)
         except ValidationError as unreadable:  # it will never be readable: delivering it ten times helps nobody
-            log.error("a message on %s is no work: %d faults", QUEUE, unreadable.error_count())
+            log.error("a message on %s is no work: %d faults", channels.WORK, unreadable.error_count())
             return
         await do(work, client, app)
 

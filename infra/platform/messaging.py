@@ -1,11 +1,11 @@
 """The Service Bus namespace: the topic that events go out on, the queues that work and failures wait in.
 
-Keys are off, so that only roles open it. The topic drops a repeated `MessageId` for ten minutes, which is how long the
-outbox may send an event twice; consumers still drop repeated `eventId`s. Nothing here orders messages: `sequence` does.
+What is in it is the list of `shared.kernel.channels`. Keys are off, so that only roles open it.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pulumi
@@ -13,11 +13,10 @@ from pulumi_azure_native import servicebus
 
 from infra.components import logs
 from infra.components.ground import Component, Ground, Named
+from shared.kernel import channels
 
 KIND = "Microsoft.ServiceBus/namespaces"
 API_VERSION = "2024-01-01"
-TOPIC, SUBSCRIPTIONS, QUEUES = "runtime-events", ("runtime-app", "observer"), ("runtime-work", "runtime-errors")
-_LOCK, _DELIVERIES, _WINDOW = "PT1M", 10, "PT10M"
 
 
 class Messaging(Component):
@@ -39,27 +38,27 @@ class Messaging(Component):
         logs.diagnose(ground, "ServiceBusLogs", self.named, workspace, parent=self, after=[self.resource])
         self._place = {"namespace_name": self.named.name, "resource_group_name": ground.group}
         self._topic(ground)
-        for name in QUEUES:
+        for name in channels.QUEUES:
             self._queue(ground, name)
         self.host = f"{self.named.name}.servicebus.windows.net"
         self.register_outputs({"id": self.resource.id})
 
     def _topic(self, ground: Ground) -> None:
-        named = Named("EventsTopic", f"{self.named.id}/topics/{TOPIC}", API_VERSION)
+        named = Named("EventsTopic", f"{self.named.id}/topics/{channels.EVENTS}", API_VERSION)
         topic = servicebus.Topic(
             named.step,
-            topic_name=TOPIC,
+            topic_name=channels.EVENTS,
             requires_duplicate_detection=True,
-            duplicate_detection_history_time_window=_WINDOW,
+            duplicate_detection_history_time_window=_written(channels.DUPLICATES),
             opts=ground.options(named, self, [self.resource]),
             **self._place,
         )
-        for name in SUBSCRIPTIONS:
+        for name in channels.SUBSCRIPTIONS:
             one = Named(f"Subscription-{name}", f"{named.id}/subscriptions/{name}", API_VERSION)
             servicebus.Subscription(
                 one.step,
                 subscription_name=name,
-                topic_name=TOPIC,
+                topic_name=channels.EVENTS,
                 requires_session=False,
                 opts=ground.options(one, self, [topic]),
                 **_delivery(),
@@ -81,7 +80,12 @@ class Messaging(Component):
 
 def _delivery() -> dict[str, Any]:
     return {
-        "lock_duration": _LOCK,
-        "max_delivery_count": _DELIVERIES,
+        "lock_duration": _written(channels.LOCKED),
+        "max_delivery_count": channels.DELIVERIES,
         "dead_lettering_on_message_expiration": False,
     }
+
+
+def _written(span: timedelta) -> str:
+    """ISO 8601, in whole minutes."""
+    return f"PT{span // timedelta(minutes=1)}M"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from localazure.service_bus.message import Message
+from shared.kernel import channels
 
 Filter = Callable[[Message], bool]
 
@@ -49,8 +50,13 @@ class Entities:
     topics: tuple[TopicSpec, ...] = ()
 
 
-# Ten minutes is Azure's default for duplicateDetectionHistoryTimeWindow.
 RUNTIME = Entities(
-    queues=(QueueSpec("runtime-work"), QueueSpec("runtime-errors")),
-    topics=(TopicSpec("runtime-events", (Subscription("runtime-app"), Subscription("observer")), duplicate_window=600),),
+    queues=tuple(QueueSpec(name, max_delivery=channels.DELIVERIES) for name in channels.QUEUES),
+    topics=(
+        TopicSpec(
+            channels.EVENTS,
+            tuple(Subscription(name, max_delivery=channels.DELIVERIES) for name in channels.SUBSCRIPTIONS),
+            duplicate_window=channels.DUPLICATES.total_seconds(),
+        ),
+    ),
 )

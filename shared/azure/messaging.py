@@ -10,7 +10,8 @@ from datetime import timedelta
 from shared.azure.bus import Bus, Message
 from shared.events.envelope import Event
 from shared.events.outbox import body
-from shared.events.work import QUEUE, TOPIC, Work
+from shared.events.work import Work
+from shared.kernel import channels
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,15 @@ class Messaging:
 
     def open(self) -> None:
         """Open both senders in the background: the first send would otherwise wait for a second."""
-        self.bus.open(topics=[TOPIC], queues=[QUEUE])
+        self.bus.open(topics=[channels.EVENTS], queues=[channels.WORK])
 
     async def publish(self, events: Sequence[Event]) -> None:
-        await self.bus.publish(TOPIC, [_of_event(event) for event in events])
+        await self.bus.publish(channels.EVENTS, [_of_event(event) for event in events])
 
     async def send(self, work: Work, *, message_id: str, lifetime: timedelta | None = None) -> None:
         """`lifetime`: after which nobody should do it any more."""
         content = json.dumps(work.document(), separators=(",", ":")).encode()
-        await self.bus.send(QUEUE, [Message(content, message_id, subject=work.kind, time_to_live=lifetime)])
+        await self.bus.send(channels.WORK, [Message(content, message_id, subject=work.kind, time_to_live=lifetime)])
 
 
 def _of_event(event: Event) -> Message:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from shared.kernel import clock
 from shared.kernel.record import Record
@@ -31,6 +31,12 @@ class EventType(StrEnum):
     SCALING_POLICY_APPLIED = "ScalingPolicyApplied"
     DRIFT_DETECTED = "RuntimeDriftDetected"
     INVENTORY_UPDATED = "RuntimeInventoryUpdated"
+
+
+class Payload(Record):
+    """What one event says. One subclass an event, with whatever makes it happen: `docs/events` is made from them."""
+
+    event_type: ClassVar[EventType]
 
 
 class Event(Record):

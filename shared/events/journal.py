@@ -9,14 +9,14 @@ that a crowd does not use up its tries on itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 from weakref import WeakValueDictionary
 
-from shared.events.envelope import Event, EventType
+from shared.events.envelope import Event, Payload
 from shared.kernel.canonical import sha256
 from shared.kernel.clock import Clock, Draw
 from shared.kernel.errors import ConcurrentChange
@@ -105,7 +105,7 @@ class Transaction:
     resource: str
     summary: str
     changes: list[Change] = field(default_factory=list)
-    drafts: list[tuple[EventType, str | None, Mapping[str, Any]]] = field(default_factory=list)
+    drafts: list[tuple[Payload, str | None]] = field(default_factory=list)
     outcome: Outcome = Outcome.ALLOWED
     code: str | None = None
     _before: dict[str, str] = field(default_factory=dict)
@@ -131,8 +131,8 @@ class Transaction:
         self._before[row.key] = sha256(row.document)
         self.changes.append(Delete(row.key, row.version))
 
-    def emit(self, event_type: EventType, payload: Mapping[str, Any], *, module_id: str | None = None) -> None:
-        self.drafts.append((event_type, module_id, payload))
+    def emit(self, payload: Payload, *, module_id: str | None = None) -> None:
+        self.drafts.append((payload, module_id))
 
     def hashes(self) -> tuple[str | None, str | None]:
         """What the changed rows were and what they are, one hash each."""
@@ -224,14 +224,14 @@ class Journal:
         commit_id: str,
         now: datetime,
         sequence: int,
-        draft: tuple[EventType, str | None, Mapping[str, Any]],
+        draft: tuple[Payload, str | None],
     ) -> Event:
-        event_type, module_id, payload = draft
+        payload, module_id = draft
         # From the commit, not drawn: a commit that is sent again after a lost answer carries the same events.
         event_id = f"evt-{sha256([tx.place.partition, commit_id, sequence])[:32]}"
         return Event(
             event_id=event_id,
-            event_type=event_type,
+            event_type=payload.event_type,
             tenant_id=tx.place.tenant_id,
             project_id=tx.place.project_id,
             module_id=module_id,
@@ -240,5 +240,5 @@ class Journal:
             causation_id=tx.cause.caused_by or tx.cause.operation_id or tx.cause.trace_id,
             occurred_at=now,
             sequence=sequence,
-            payload=dict(payload),
+            payload=payload.document(),
         )

@@ -12,9 +12,6 @@ from enum import StrEnum
 from shared.kernel.ids import EnvironmentId, OperationId
 from shared.kernel.record import Record
 
-QUEUE = "runtime-work"
-TOPIC = "runtime-events"
-
 
 class WorkKind(StrEnum):
     HEALTH = "health"

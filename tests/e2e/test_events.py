@@ -11,6 +11,7 @@ from tests.e2e.driving import API, WORKER, Platform, Tenant, component, image
 from tests.e2e.observer import Observer
 from tests.e2e.routing import BODIES
 from tests.e2e.rows import Rows
+from tests.support.schemas import validator
 
 QUICK = {"stableSeconds": 1, "retryTimeoutSeconds": 2}
 
@@ -77,6 +78,11 @@ def test_every_event_is_in_the_canonical_envelope(told: tuple[Tenant, str], obse
         assert one.message_id == one.body["eventId"]
         assert one.subject == one.body["eventType"]
         assert one.content_type == "application/json"
+
+
+def test_every_event_is_valid_against_its_published_schema(told: tuple[Tenant, str], observer: Observer) -> None:
+    for one in observer.of(told[1]):
+        validator(one.kind).validate(dict(one.body))
 
 
 def test_every_event_carries_its_properties(told: tuple[Tenant, str], observer: Observer) -> None:

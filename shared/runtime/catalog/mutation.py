@@ -20,11 +20,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from shared.events.envelope import EventType
 from shared.events.journal import Journal, Transaction
 from shared.kernel.errors import NotFound, TargetNotEnabled, ValidationFailed
 from shared.kernel.record import Record
 from shared.operations.intent import Answer, Intent
+from shared.runtime.catalog.events import InventoryUpdated
 from shared.runtime.catalog.model import Placed, RuntimeService, Source, version_of
 from shared.runtime.catalog.rows import MAX_SERVICES, PREFIX
 from shared.runtime.catalog.where import Where
@@ -154,9 +154,8 @@ class Mutations:
         await self.journal.commit(tx)
 
     def _tell(self, admitted: Admitted, tx: Transaction) -> None:
-        environment_id = admitted.environment.environment_id
-        payload = {"environmentId": environment_id, "generation": admitted.slot.generation}
-        tx.emit(EventType.INVENTORY_UPDATED, payload)
+        environment_id, generation = admitted.environment.environment_id, admitted.slot.generation
+        tx.emit(InventoryUpdated(environment_id=environment_id, generation=generation))
 
     def _require_enabled(self, intent: Intent, target: str, path: str) -> None:
         if target not in self.targets:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.events.envelope import EventType
 from shared.events.journal import Place
 from shared.kernel.errors import Refused, Transient
 from shared.operations.model import OperationError, OperationStatus, Run, StepStatus
 from shared.operations.permitted import require_permitted
 from shared.operations.runs import Runs
 from shared.runtime.catalog.rows import Catalog
+from shared.runtime.decommissioning.events import EnvironmentDecommissioned
 from shared.runtime.environments.ending import Ending, status_of
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.model import Environment, EnvironmentStatus
@@ -94,8 +94,7 @@ async def _complete(deps: Deps, run: Run) -> Environment:
     tx.replace(held.others[keys.ENVIRONMENT], gone)
     deps.runs.settle(tx, held, OperationStatus.SUCCEEDED)
     retained = bool(held.operation.request.get("retainData"))
-    payload = {"environmentId": gone.environment_id, "name": gone.name, "retainedData": retained}
-    tx.emit(EventType.ENVIRONMENT_DECOMMISSIONED, payload)
+    tx.emit(EnvironmentDecommissioned(environment_id=gone.environment_id, name=gone.name, retained_data=retained))
     await deps.runs.journal.commit(tx)
     return gone
 

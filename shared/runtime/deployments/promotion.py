@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from shared.events.envelope import EventType
 from shared.events.journal import Place
 from shared.kernel.errors import Refused, Transient
 from shared.operations.model import OperationStatus, Run
 from shared.operations.permitted import require_permitted
 from shared.operations.runs import rerun
+from shared.runtime.catalog.events import InventoryUpdated
 from shared.runtime.catalog.model import Snapshot
 from shared.runtime.deployments.activities import Deps, save
+from shared.runtime.deployments.events import ConfigurationSynced, DeploymentCompleted
 from shared.runtime.deployments.model import Phase
 from shared.runtime.deployments.preparing import overlaid
-from shared.runtime.deployments.service import event_payload
 from shared.runtime.deployments.transitions import Transition, advanced, ended
 from shared.runtime.environments.model import Environment
 from shared.runtime.rollout.effects import serves_alone, stamp_of
@@ -133,13 +133,16 @@ async def _complete(deps: Deps, run: Run) -> Environment:
     for key, row in deps.catalog.promoted(wanted, held.operation.generation).items():
         tx.put(key, row)
     deps.runs.settle(tx, held, OperationStatus.SUCCEEDED)
-    tx.emit(EventType.DEPLOYMENT_COMPLETED, event_payload(completed))
+    tx.emit(DeploymentCompleted.of(completed))
     if deployment.configuration_id is not None:
-        synced = {"configurationId": deployment.configuration_id, "deploymentId": deployment.deployment_id}
-        tx.emit(EventType.CONFIGURATION_SYNCED, {"environmentId": deployment.environment_id, **synced})
-    tx.emit(
-        EventType.INVENTORY_UPDATED, {"environmentId": deployment.environment_id, "generation": held.operation.generation}
-    )
+        tx.emit(
+            ConfigurationSynced(
+                environment_id=deployment.environment_id,
+                configuration_id=deployment.configuration_id,
+                deployment_id=deployment.deployment_id,
+            )
+        )
+    tx.emit(InventoryUpdated(environment_id=deployment.environment_id, generation=held.operation.generation))
     await deps.runs.journal.commit(tx)
     return pointed
 

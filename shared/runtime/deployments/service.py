@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from pydantic import Field
 
 from shared.access.governance import Permit
-from shared.events.envelope import EventType
 from shared.events.journal import Journal
 from shared.kernel import ids
 from shared.kernel.clock import Clock
@@ -24,6 +22,7 @@ from shared.runtime.catalog.rows import Catalog
 from shared.runtime.configurations.reading import Configurations
 from shared.runtime.deployments import waves
 from shared.runtime.deployments.effects import release_effects, rollback_effects
+from shared.runtime.deployments.events import DeploymentRequested
 from shared.runtime.deployments.model import (
     Deployment,
     DeployRequest,
@@ -184,7 +183,7 @@ class Deployments:
             ListedDeployment(deployment_id=deployment.deployment_id),
         )
         slot.take(tx, admitted.rows[keys.SLOT], operation)
-        tx.emit(EventType.DEPLOYMENT_REQUESTED, event_payload(deployment))
+        tx.emit(DeploymentRequested.of(deployment))
         body = _seed(deployment) if retries is None else operation.shown()
         answer = intent.remember(tx, Answer(202, body, location, operation))
         await self.journal.commit(tx)
@@ -267,21 +266,6 @@ def _begun(deployment: Deployment) -> str:
     more = f" and {len(components) - NAMED} more" if len(components) > NAMED else ""
     reason = f" ({deployment.reason[:LONGEST_TOLD]})" if deployment.reason else ""
     return f"{deployment.told} began: {names}{more}{reason}"
-
-
-def event_payload(deployment: Deployment) -> dict[str, Any]:
-    """What events say of a deployment."""
-    document: Mapping[str, Any] = deployment.model_dump(
-        mode="json",
-        by_alias=True,
-        exclude_none=True,
-        include={"deployment_id", "environment_id", "release_ref", "status", "configuration_id", "rollback_of"},
-    )
-    services = [
-        {"serviceId": component.module_id, "image": component.image, "target": component.target.value}
-        for component in deployment.components
-    ]
-    return {**document, "services": services}
 
 
 def _seed(deployment: Deployment) -> dict[str, Any]:

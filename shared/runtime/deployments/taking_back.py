@@ -6,13 +6,12 @@ their binding's current version and scaling policies as they stand. The platform
 
 from __future__ import annotations
 
-from shared.events.envelope import EventType
 from shared.operations.model import OperationError, OperationStatus
 from shared.operations.runs import rerun
 from shared.runtime.deployments.activities import Deps, FailingRun, FailingWaveRun, ServiceRun, WaveRun, deployment_of, save
+from shared.runtime.deployments.events import DeploymentRolledBack
 from shared.runtime.deployments.model import Deployment, Phase
 from shared.runtime.deployments.promotion import wait_until_as_planned
-from shared.runtime.deployments.service import event_payload
 from shared.runtime.deployments.transitions import Transition, advanced, ended
 from shared.runtime.environments.ending import status_of
 from shared.runtime.environments.model import Environment, Hold
@@ -79,8 +78,7 @@ async def _finish(deps: Deps, run: FailingRun) -> Environment:
     tx.replace(held.others[keys.ENVIRONMENT], held_still)
     tx.replace(held.others[deployment.deployment_id], back)
     deps.runs.settle(tx, held, status_of(run.error), run.error)
-    payload = {**event_payload(back), "reason": run.error.code, "restored": environment.stable_deployment_id}
-    tx.emit(EventType.DEPLOYMENT_ROLLED_BACK, payload)
+    tx.emit(DeploymentRolledBack.of(back, reason=run.error.code, restored=environment.stable_deployment_id))
     await deps.runs.journal.commit(tx)
     return held_still
 

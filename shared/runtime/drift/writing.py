@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.events.envelope import EventType
 from shared.events.journal import Cause, Journal, Transaction
 from shared.kernel.ids import EnvironmentId
 from shared.kernel.trace import trace_id_of
 from shared.operations.slot import Slot
 from shared.runtime.catalog.model import Placed
+from shared.runtime.drift.events import DriftDetected
 from shared.runtime.drift.ledger import Posting
 from shared.runtime.drift.model import Finding, Scan
 from shared.runtime.environments.isolation import Admitted
@@ -78,7 +78,7 @@ class Writing:
             finding = posting.finding
             tx.write(self.ground.rows.get(finding.finding_id), finding.finding_id, finding)
             if posting.announced:
-                tx.emit(EventType.DRIFT_DETECTED, finding.document(), module_id=finding.service_id)
+                tx.emit(DriftDetected.of(finding), module_id=finding.service_id)
         if scan is not None:
             tx.write(admitted.rows.get(keys.SCAN), keys.SCAN, scan)
         if moved:

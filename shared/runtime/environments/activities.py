@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from shared.access.binding import BindingStatus, TenantBinding
-from shared.events.envelope import EventType
 from shared.kernel.errors import Transient
 from shared.kernel.record import Record
 from shared.operations.model import JobResult, Operation, OperationError, OperationStatus, Run
 from shared.operations.permitted import require_permitted
 from shared.operations.runs import CancelRequested, Runs
 from shared.runtime.environments.ending import Ending, status_of
+from shared.runtime.environments.events import EnvironmentProvisioned
 from shared.runtime.environments.model import Environment, EnvironmentStatus
 from shared.runtime.environments.transitions import TRANSITIONS, Transition
 from shared.store import keys
@@ -159,14 +159,9 @@ async def _complete(deps: Deps, run: Run) -> Environment:
     active = {"status": BindingStatus.ACTIVE, "changed_at": deps.runs.clock(), "changed_by": "provisioning"}
     tx.replace(held.others[keys.BINDING], binding.model_copy(update=active))
     deps.runs.settle(tx, held, OperationStatus.SUCCEEDED)
-    tx.emit(EventType.ENVIRONMENT_PROVISIONED, _payload(provisioned))
+    tx.emit(EnvironmentProvisioned(**provisioned.model_dump(include=set(EnvironmentProvisioned.model_fields))))
     await deps.runs.journal.commit(tx)
     return provisioned
-
-
-def _payload(environment: Environment) -> dict[str, Any]:
-    shown = {"environment_id", "name", "stage", "region", "isolation_model", "compute_targets", "pulumi_stack_ref"}
-    return environment.model_dump(mode="json", by_alias=True, include=shown)
 
 
 async def run_fail(deps: Deps, failing: Failing) -> None:

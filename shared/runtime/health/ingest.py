@@ -19,15 +19,15 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from shared.events.envelope import EventType
 from shared.events.journal import Journal, Place, Transaction
-from shared.kernel import clock as instants
+from shared.kernel.ids import EnvironmentId
 from shared.kernel.record import Record
 from shared.operations.intent import Answer, Intent
 from shared.runtime.catalog.rows import MAX_SERVICES, PREFIX
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.model import Name, TenantId
 from shared.runtime.health.document import MAX_CHECKS, MAX_DURATION_MS, MAX_NAME_LENGTH, Check, HealthStatus
+from shared.runtime.health.events import HealthCheckCompleted
 from shared.runtime.health.model import EnvironmentHealth
 from shared.runtime.health.reports import EnvironmentReports, ReportedHealth, merged
 from shared.store import keys
@@ -166,21 +166,14 @@ class Ingest:
     def _add(self, tx: Transaction, standing: Standing, after: EnvironmentReports, changed: Sequence[str]) -> None:
         tx.write(standing.row, REPORTS, after)
         before, seen = self._seen(standing, standing.reports), self._seen(standing, after)
+        environment_id = EnvironmentId(tx.place.environment_id or "")
         for service_id in changed:
-            payload = {
-                "serviceId": service_id,
-                "environmentId": tx.place.environment_id,
-                "status": _status(seen, service_id).value,
-                "previousStatus": _status(before, service_id).value,
-                "checks": [check.document() for check in seen.services[service_id].checks],
-                "evaluatedAt": instants.text(seen.evaluated_at(service_id)),
-            }
-            tx.emit(EventType.HEALTH_CHECK_COMPLETED, payload, module_id=service_id)
+            tx.emit(HealthCheckCompleted.of(environment_id, service_id, before, seen), module_id=service_id)
 
     def _changed(self, standing: Standing, after: EnvironmentReports) -> list[str]:
         """The services of which readers now see another status."""
         before, seen = self._seen(standing, standing.reports), self._seen(standing, after)
-        return [name for name in after.services if _status(before, name) is not _status(seen, name)]
+        return [name for name in after.services if before.status_of(name) is not seen.status_of(name)]
 
     def _seen(self, standing: Standing, reports: EnvironmentReports) -> EnvironmentHealth:
         return merged(standing.health, reports, self.journal.clock(), self.stale_after)
@@ -223,11 +216,6 @@ def _reported(observation: Observation, last: ReportedHealth | None, client_id: 
         source=observation.source or client_id[:64],
         image=observation.observed_image,
     )
-
-
-def _status(health: EnvironmentHealth, service_id: str) -> HealthStatus:
-    service = health.services.get(service_id)
-    return service.status if service else HealthStatus.UNKNOWN
 
 
 def _answered(place: Place, observations: Sequence[Observation], outcomes: Sequence[Outcome]) -> dict[str, Any]:

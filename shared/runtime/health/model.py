@@ -27,6 +27,10 @@ class EnvironmentHealth(Record):
     not_reached: list[str] = []
     services: dict[str, ServiceHealth] = {}
 
+    def status_of(self, service_id: str) -> HealthStatus:
+        service = self.services.get(service_id)
+        return service.status if service else HealthStatus.UNKNOWN
+
     def evaluated_at(self, service_id: str) -> datetime:
         service = self.services[service_id]
         return service.seen_at or self.started_at

@@ -18,17 +18,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from shared.events.envelope import EventType
 from shared.events.journal import Cause, Journal, Place, Transaction
-from shared.kernel import clock as instants
+from shared.kernel.ids import EnvironmentId
 from shared.kernel.trace import trace_id_of
 from shared.runtime.catalog.rows import Catalog
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Isolation
 from shared.runtime.environments.sweeping import provisioned, visit_shard
 from shared.runtime.health.document import HealthStatus
+from shared.runtime.health.events import HealthCheckCompleted
 from shared.runtime.health.model import EnvironmentHealth, ServiceHealth
 from shared.runtime.health.reports import EnvironmentReports, merged
 from shared.runtime.health.witness import UNREACHABLE, Sample, Subject, Witness
@@ -148,7 +147,7 @@ class _Writing:
     health: EnvironmentHealth
 
     async def write(self, row: Row | None, standing: EnvironmentHealth) -> None:
-        changed = [name for name, service in self.health.services.items() if service.status is not _status(standing, name)]
+        changed = [name for name, service in self.health.services.items() if service.status is not standing.status_of(name)]
         while len(changed) > EVENTS:
             told, changed = changed[:EVENTS], changed[EVENTS:]
             services = standing.services | {name: self.health.services[name] for name in told}
@@ -166,8 +165,9 @@ class _Writing:
             self.place, cause, "health.changed", self.place.environment_id or "", self._summary(before, changed)
         )
         tx.write(row, keys.HEALTH, after)
+        environment_id = EnvironmentId(self.place.environment_id or "")
         for service_id in changed:
-            tx.emit(EventType.HEALTH_CHECK_COMPLETED, self._payload(before, service_id), module_id=service_id)
+            tx.emit(HealthCheckCompleted.of(environment_id, service_id, before, self.health), module_id=service_id)
         if changed:
             await self.journal.commit(tx)
         else:
@@ -180,17 +180,6 @@ class _Writing:
             raise Conflict(keys.HEALTH)
         return row
 
-    def _payload(self, before: EnvironmentHealth, service_id: str) -> dict[str, Any]:
-        service = self.health.services[service_id]
-        return {
-            "serviceId": service_id,
-            "environmentId": self.place.environment_id,
-            "status": service.status.value,
-            "previousStatus": _status(before, service_id).value,
-            "checks": [check.document() for check in service.checks],
-            "evaluatedAt": instants.text(self.health.evaluated_at(service_id)),
-        }
-
     def _summary(self, before: EnvironmentHealth, changed: Sequence[str]) -> str:
         named = ", ".join(self._change(before, name) for name in changed[:NAMED])
         return f"{named} and {len(changed) - NAMED} more" if len(changed) > NAMED else named
@@ -198,9 +187,4 @@ class _Writing:
     def _change(self, before: EnvironmentHealth, service_id: str) -> str:
         service = self.health.services[service_id]
         because = f" ({service.cause[:LONGEST_CAUSE]})" if service.cause else ""
-        return f"{service_id}: {_status(before, service_id)} to {service.status}{because}"
-
-
-def _status(health: EnvironmentHealth, service_id: str) -> HealthStatus:
-    service = health.services.get(service_id)
-    return service.status if service else HealthStatus.UNKNOWN
+        return f"{service_id}: {before.status_of(service_id)} to {service.status}{because}"

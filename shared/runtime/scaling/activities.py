@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from shared.events.envelope import EventType
 from shared.operations.model import OperationError, OperationStatus, Run
 from shared.operations.runs import Held, Runs, rerun
 from shared.runtime.catalog.model import Placed
@@ -14,6 +12,7 @@ from shared.runtime.catalog.rows import Catalog
 from shared.runtime.environments.ending import status_of
 from shared.runtime.environments.model import Environment
 from shared.runtime.rollout.effects import stamp_of
+from shared.runtime.scaling.events import ScalingPolicyApplied
 from shared.runtime.scaling.model import Enforcement, ScalingPolicy, effective, told
 from shared.store import keys
 from shared.targets.port import Target
@@ -76,14 +75,9 @@ async def _complete(deps: Deps, run: Run) -> None:
         word = Enforcement.ENFORCED if honoured == policy.requested else Enforcement.PARTIAL
         enforced = policy.model_copy(update={"effective": honoured, "enforcement": word})
         tx.replace(held.others[policy.scaling_policy_id], enforced)
-        tx.emit(EventType.SCALING_POLICY_APPLIED, _payload(enforced), module_id=policy.service_id)
+        tx.emit(ScalingPolicyApplied.of(enforced), module_id=policy.service_id)
     deps.runs.settle(tx, held, OperationStatus.SUCCEEDED)
     await deps.runs.journal.commit(tx)
-
-
-def _payload(policy: ScalingPolicy) -> dict[str, Any]:
-    shown = {"scaling_policy_id", "environment_id", "service_id", "target", "requested", "effective", "enforcement"}
-    return policy.model_dump(mode="json", by_alias=True, exclude_none=True, include=shown)
 
 
 async def run_fail(deps: Deps, run: FailingRun) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from shared.events.envelope import EventType
+from shared.events.envelope import EventType, Payload
 from shared.events.journal import Cause, Journal, Pointer, Transaction
 from shared.kernel.canonical import sha256
 from shared.kernel.errors import ConcurrentChange, Transient
@@ -24,6 +24,15 @@ class Thing(Record):
     value: int
 
 
+class Synced(Payload):
+    event_type: ClassVar = EventType.CONFIGURATION_SYNCED
+    value: int
+
+
+class Updated(Payload):
+    event_type: ClassVar = EventType.INVENTORY_UPDATED
+
+
 def events_of(world: World) -> list[Any]:
     return sorted((event for entry in world.log(PLACE.partition) for event in entry.events), key=lambda one: one.sequence)
 
@@ -31,7 +40,7 @@ def events_of(world: World) -> list[Any]:
 def changing(world: World, key: str = "thing-1", value: int = 1) -> Transaction:
     tx = world.transaction(PLACE)
     tx.create(key, Thing(value=value))
-    tx.emit(EventType.CONFIGURATION_SYNCED, {"value": value}, module_id="module-a")
+    tx.emit(Synced(value=value), module_id="module-a")
     return tx
 
 
@@ -86,7 +95,7 @@ async def test_what_caused_a_change_is_told_by_its_event(world: World) -> None:
     ):
         tx = Transaction(PLACE, cause, "thing.changed", "thing-1", "")
         tx.create(f"thing-{number}", Thing(value=1))
-        tx.emit(EventType.SECRET_ROTATED, {})
+        tx.emit(Updated())
         await world.journal.commit(tx)
     assert [event.causation_id for event in events_of(world)] == ["op-1", "evt-1"]
 
@@ -102,7 +111,7 @@ async def test_a_change_without_events_takes_no_number_and_lists_nothing(world: 
 
 async def test_several_events_of_one_change_are_numbered_in_its_order(world: World) -> None:
     tx = changing(world)
-    tx.emit(EventType.INVENTORY_UPDATED, {})
+    tx.emit(Updated())
     await world.journal.commit(tx)
     await world.journal.commit(changing(world, "thing-2"))
     assert [(event.sequence, event.event_type) for event in events_of(world)] == [
@@ -161,7 +170,7 @@ async def test_a_number_that_cannot_be_taken_is_given_up_and_nothing_is_written(
 
     async def overtake() -> None:
         tx = other(PLACE)
-        tx.emit(EventType.INVENTORY_UPDATED, {})
+        tx.emit(Updated())
         saved, world.store.interludes = world.store.interludes, []
         await Journal(world.store, world.active, world.time, world.draw, world.sent.append).commit(tx)
         world.store.interludes = saved

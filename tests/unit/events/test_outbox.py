@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import ClassVar
 
 import pytest
 
-from shared.events.envelope import EventType
+from shared.events.envelope import EventType, Payload
 from shared.events.outbox import BATCH, Outbox, body
 from shared.kernel.errors import Transient
 from shared.store.port import Row
@@ -17,10 +18,15 @@ from tests.unit.operations.world import World, place
 PLACE = place()
 
 
+class Numbered(Payload):
+    event_type: ClassVar = EventType.INVENTORY_UPDATED
+    number: int
+
+
 async def emit(world: World, times: int = 1) -> None:
     for number in range(times):
         tx = world.transaction(PLACE)
-        tx.emit(EventType.INVENTORY_UPDATED, {"number": number})
+        tx.emit(Numbered(number=number))
         await world.journal.commit(tx)
 
 
