@@ -57,6 +57,15 @@ class ChangeWanted(Document):
         return self.model_dump(include={"image", "replicas", "env", "delete"}, exclude_none=True)
 
 
+class LoadWanted(Document):
+    """`metric` as autoscalers name it; what `value` means is in `localazure.workloads.loads`."""
+
+    environment_id: Name
+    service_id: Name
+    metric: Name
+    value: Annotated[float, Field(ge=0, le=1e12)]
+
+
 class TokenWanted(Document):
     claims: dict[str, Any] = Field(default_factory=dict)
     header: dict[str, Any] = Field(default_factory=dict)

@@ -22,6 +22,7 @@ from localazure.control.faults import Faults
 from localazure.control.traffic import Traffic
 from localazure.issuer import Issuer, TokenRequest
 from localazure.policy import Decision, Override, Overrides
+from localazure.workloads.loads import Loads
 from localazure.workloads.port import Changeable
 
 BODY_LIMIT = 8 * 1024 * 1024
@@ -42,6 +43,7 @@ class Controlled:
     """The stand-ins that the control API reaches into. `set_secret(vault_uri, name, value)` may raise `ValueError`."""
 
     workloads: Behaving
+    loads: Loads
     changeables: Sequence[Changeable]
     faults: Faults
     traffic: Traffic
@@ -59,6 +61,8 @@ def application(controlled: Controlled) -> Starlette:
             Route("/workloads", api.workloads),
             Route("/workloads/behaviour", api.behave, methods=["POST"]),
             Route("/workloads/behaviour", api.behave_well, methods=["DELETE"]),
+            Route("/workloads/load", api.load, methods=["POST"]),
+            Route("/workloads/load", api.measure_nothing, methods=["DELETE"]),
             Route("/workloads/change", api.change, methods=["POST"]),
             Route("/faults", api.fail, methods=["POST"]),
             Route("/faults", api.recover, methods=["DELETE"]),
@@ -90,6 +94,15 @@ class _Api:
 
     async def behave_well(self, _request: Request) -> Response:
         self.of.workloads.clear_behaviours()
+        return _done()
+
+    async def load(self, request: Request) -> Response:
+        load = documents.read(documents.LoadWanted, await _body(request))
+        self.of.loads.put(load.environment_id, load.service_id, load.metric, load.value)
+        return _done()
+
+    async def measure_nothing(self, _request: Request) -> Response:
+        self.of.loads.clear()
         return _done()
 
     async def change(self, request: Request) -> Response:

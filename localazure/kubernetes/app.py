@@ -32,6 +32,7 @@ from localazure.kubernetes.watching import Watch
 from localazure.kubernetes.wire import Call, Receive, Scope, Send, read_call, reply, stream
 from localazure.lifespan import follow_lifespan
 from localazure.shelf import Shelf
+from localazure.workloads.loads import Loads
 from localazure.workloads.port import ReplicaHost
 
 VERSION = "1.36"
@@ -48,10 +49,10 @@ class Cluster:
     workload runner must be restored before `start`.
     """
 
-    def __init__(self, shelf: Shelf, workloads: ReplicaHost, authorise: Callable[[str], bool]) -> None:
+    def __init__(self, shelf: Shelf, workloads: ReplicaHost, loads: Loads, authorise: Callable[[str], bool]) -> None:
         self._authorise = authorise
         self._registry = Registry(Cabinet(shelf))
-        self._controllers = Controllers(self._registry, Backing(self._registry.cabinet, workloads, shelf))
+        self._controllers = Controllers(self._registry, Backing(self._registry.cabinet, workloads, shelf), loads)
         self._endpoints = Endpoints(self._registry)
         self._outsider = Outsider(self._registry)
         self._task: asyncio.Task[None] | None = None
@@ -117,9 +118,9 @@ class Cluster:
         return (404, "404 page not found\n") if place is None else self._endpoints.answer(call, place)
 
 
-def application(shelf: Shelf, workloads: ReplicaHost, *, authorise: Callable[[str], bool]) -> Cluster:
-    """The cluster on this shelf: an ASGI application that is also `Changeable`."""
-    return Cluster(shelf, workloads, authorise)
+def application(shelf: Shelf, workloads: ReplicaHost, loads: Loads, *, authorise: Callable[[str], bool]) -> Cluster:
+    """The cluster on this shelf: an ASGI application that is also `Changeable`. Autoscalers measure `loads`."""
+    return Cluster(shelf, workloads, loads, authorise)
 
 
 def _note_end(task: asyncio.Task[None]) -> None:

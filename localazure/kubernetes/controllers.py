@@ -22,6 +22,7 @@ from localazure.kubernetes.kinds import AUTOSCALER, DEPLOYMENT, KINDS, NAMESPACE
 from localazure.kubernetes.registry import Registry
 from localazure.kubernetes.replica_sets import ReplicaSets
 from localazure.kubernetes.status import Refusal
+from localazure.workloads.loads import Loads
 
 SWEEP = 0.25
 _RETRY = 1.0
@@ -35,12 +36,12 @@ _BY_NAME = {kind.qualified: kind for kind in KINDS}
 
 
 class Controllers:
-    def __init__(self, registry: Registry, backing: Backing) -> None:
+    def __init__(self, registry: Registry, backing: Backing, loads: Loads) -> None:
         self._cabinet: Cabinet = registry.cabinet
         self._backing = backing
         self._deployments = Deployments(registry, backing)
         self._replica_sets = ReplicaSets(registry, backing)
-        self._autoscaling = Autoscaling(registry)
+        self._autoscaling = Autoscaling(registry, loads)
         self._garbage = Garbage(registry)
         self._due: dict[_Mark, float] = {}
         self._wake = asyncio.Event()
@@ -95,10 +96,10 @@ class Controllers:
         if work == "replica set":
             return await self._replica_sets.reconcile(namespace, name)
         if work == "autoscaler":
-            await self._autoscaling.reconcile(namespace, name)
-        elif work == "namespace":
+            return await self._autoscaling.reconcile(namespace, name)
+        if work == "namespace":
             return await self._garbage.end_namespace(name)
-        elif work == "finish":
+        if work == "finish":
             self._garbage.finish(_BY_NAME[qualified], namespace, name)
         elif work == "collect":
             self._garbage.collect(_BY_NAME[qualified], namespace, name)
@@ -140,6 +141,8 @@ class Controllers:
             self._add("backing", "", "", "")
         elif kind is DEPLOYMENT:
             self._deployments.forget(thing["metadata"]["uid"])
+        elif kind is AUTOSCALER:
+            self._autoscaling.forget(thing["metadata"]["uid"])
 
     def _mark(self, work: str, kind: Kind, thing: Object) -> None:
         self._add(work, kind.qualified, thing["metadata"].get("namespace", ""), thing["metadata"]["name"])

@@ -43,6 +43,7 @@ from localazure.supervisor.kept import CLUSTER_TOKEN, IDENTITY_HEADER, secret
 from localazure.tables import TablesProxy
 from localazure.tls import ConnectProxy, ensure_certificates
 from localazure.workloads.images import Images
+from localazure.workloads.loads import Loads
 from localazure.workloads.runner import Runner
 
 ARM_HOST = "management.azure.com"
@@ -62,12 +63,12 @@ class Services:
         self.faults, self.traffic, self.overrides = Faults(), Traffic(), Overrides()
         self.tokens = Tokens.kept(layout.data / "identity.key")
         self.vaults = Vaults(self._shelf)
-        self.workloads = Runner(self._shelf)
+        self.workloads, self.loads = Runner(self._shelf), Loads(self._shelf)
         settings = layout.settings
         self.issuer = Issuer(layout.url("issuer"), settings["OIDC_AUDIENCE"], Keyring.read(keyring_path(layout.data)))
         self._job_id = settings.get("PROVISIONER_JOB_ID", "")
         self._cluster_token = secret(layout.data, CLUSTER_TOKEN)
-        self.cluster = kubernetes.application(self._shelf, self.workloads, authorise=self._opens_cluster)
+        self.cluster = kubernetes.application(self._shelf, self.workloads, self.loads, authorise=self._opens_cluster)
         self.arm = self._compose_arm(settings)
         self.broker = self._compose_broker()
         tables = (layout.ports["tables"], layout.ports["azuriteTables"])
@@ -155,7 +156,14 @@ class Services:
     def _controlled(self) -> Controlled:
         changeables = [self.arm.changeable, self.cluster]
         return Controlled(
-            self.workloads, changeables, self.faults, self.traffic, self.overrides, self.issuer, self._set_secret
+            self.workloads,
+            self.loads,
+            changeables,
+            self.faults,
+            self.traffic,
+            self.overrides,
+            self.issuer,
+            self._set_secret,
         )
 
     async def _set_secret(self, vault_uri: str, name: str, value: str) -> None:

@@ -15,6 +15,7 @@ from localazure.kubernetes.app import application as kubernetes_application
 from localazure.services.stand_in import HttpStandIn, Tls
 from localazure.shelf import Shelf
 from localazure.workloads.images import Images
+from localazure.workloads.loads import Loads
 from localazure.workloads.runner import Runner
 from shared.azure.arm import Arm
 from shared.kernel.clock import now
@@ -51,7 +52,7 @@ async def cloud(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
         delay_seconds=0.05,
         startup_seconds=0.5,
     )
-    cluster = kubernetes_application(shelf, workloads, authorise=lambda token: token == "good")
+    cluster = kubernetes_application(shelf, workloads, Loads(shelf), authorise=lambda token: token == "good")
     listeners = {"container-apps": HttpStandIn(arm, ports[0], tls), "aks": HttpStandIn(cluster, ports[1], tls)}
     await asyncio.gather(arm.start(), cluster.start(), *(one.start() for one in listeners.values()))
     transport = JudgingTransport(connection_verify=str(tls.certificate))

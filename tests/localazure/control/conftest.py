@@ -7,6 +7,8 @@ from localazure.policy import Overrides
 from localazure.services import throttling
 from localazure.services.dependency import Shapes
 from localazure.services.stand_in import HttpStandIn
+from localazure.shelf import Shelf
+from localazure.workloads.loads import Loads
 from tests.support.ports import free_port
 
 
@@ -56,11 +58,15 @@ class Platform:
 
     def __init__(self, issuer):
         self.workloads, self.cluster, self.vault = Workloads(), Cluster(), Vault()
+        self.shelf = Shelf(":memory:")
+        self.loads = Loads(self.shelf)
         self.faults, self.traffic, self.overrides, self.issuer = Faults(), Traffic(), Overrides(), issuer
         changeables = [Cluster(), self.cluster]
         changeables[0].change = _knows_nothing
         self.app = application(
-            Controlled(self.workloads, changeables, self.faults, self.traffic, self.overrides, issuer, self.vault.put)
+            Controlled(
+                self.workloads, self.loads, changeables, self.faults, self.traffic, self.overrides, issuer, self.vault.put
+            )
         )
 
 

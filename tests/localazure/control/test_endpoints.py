@@ -3,6 +3,8 @@
 import jwt
 import pytest
 
+from localazure.workloads.loads import Loads
+
 
 async def test_it_is_healthy(platform):
     assert (await platform.client.get("/health")).status_code == 200
@@ -32,6 +34,26 @@ async def test_a_rule_that_cannot_be_understood_is_refused(platform, body, says)
 
 async def test_workloads_are_told_as_they_run(platform):
     assert (await platform.client.get("/workloads")).json() == [{"serviceId": "api"}]
+
+
+async def test_a_load_is_that_of_one_service_until_it_is_said_anew_or_cleared(platform):
+    load = {"environmentId": "env-1", "serviceId": "api", "metric": "cpu", "value": 130}
+    assert (await platform.client.post("/workloads/load", json=load)).status_code == 200
+    assert (
+        await platform.client.post("/workloads/load", json=load | {"metric": "memory", "value": 5.5})
+    ).status_code == 200
+    assert platform.loads.of("env-1", "api") == {"cpu": 130, "memory": 5.5}
+    assert platform.loads.of("env-1", "other") == {}
+    assert Loads(platform.shelf).of("env-1", "api") == {"cpu": 130, "memory": 5.5}
+    await platform.client.delete("/workloads/load")
+    assert platform.loads.of("env-1", "api") == Loads(platform.shelf).of("env-1", "api") == {}
+
+
+@pytest.mark.parametrize("spoil", [{"value": -1}, {"value": "much"}, {"metric": ""}, {"serviceId": None}, {"extra": 1}])
+async def test_a_load_that_makes_no_sense_is_refused(platform, spoil):
+    load = {"environmentId": "env-1", "serviceId": "api", "metric": "cpu", "value": 130} | spoil
+    answer = await platform.client.post("/workloads/load", json=load)
+    assert (answer.status_code, next(iter(spoil)) in answer.json()["error"]) == (400, True)
 
 
 async def test_a_change_reaches_the_stand_in_that_knows_the_service(platform):

@@ -23,6 +23,7 @@ from lightkube.resources.core_v1 import Namespace
 
 from localazure.kubernetes.app import Cluster, application
 from localazure.shelf import Shelf
+from localazure.workloads.loads import Loads
 from localazure.workloads.runner import Runner
 
 TOKEN = "the-token-of-the-platform"
@@ -39,6 +40,7 @@ class Lab:
 
     url: str
     runner: Runner
+    loads: Loads
     cluster: Cluster
     shelf: Shelf
     server: uvicorn.Server
@@ -59,13 +61,14 @@ async def start_lab(data: Path) -> Lab:
     shelf = Shelf(data / "services.sqlite")
     runner = Runner(shelf)
     await runner.restore()
-    cluster = application(shelf, runner, authorise=lambda token: token == TOKEN)
+    loads = Loads(shelf)
+    cluster = application(shelf, runner, loads, authorise=lambda token: token == TOKEN)
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(cluster, log_config=None, timeout_graceful_shutdown=1, timeout_keep_alive=60))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
         await asyncio.sleep(0.01)
-    return Lab(f"http://127.0.0.1:{listening.getsockname()[1]}", runner, cluster, shelf, server, serving)
+    return Lab(f"http://127.0.0.1:{listening.getsockname()[1]}", runner, loads, cluster, shelf, server, serving)
 
 
 @pytest.fixture

@@ -309,7 +309,7 @@ async def main():
     await runner.restore()
     listening = socket.create_server(("127.0.0.1", 0))
     print(listening.getsockname()[1], flush=True)
-    app = application(shelf, runner, authorise=lambda token: True)
+    app = application(shelf, runner, Loads(shelf), authorise=lambda token: True)
     await uvicorn.Server(uvicorn.Config(app, log_config=None)).serve(sockets=[listening])
 
 asyncio.run(main())
