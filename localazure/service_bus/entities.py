@@ -27,8 +27,7 @@ class QueueSpec:
 class Subscription(QueueSpec):
     """A message reaches the subscription when any of its filters says so; with no filters, always.
 
-    The filters of a subscription's rules (`true`, SQL, correlation) are predicates over the message, so that adding the
-    rules' languages changes nothing in the broker.
+    `filters`: of its rules, each a `rules.SqlFilter`, a `rules.CorrelationFilter` or any other predicate.
     """
 
     filters: tuple[Filter, ...] = ()

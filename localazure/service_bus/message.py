@@ -75,13 +75,18 @@ class Message:
     @property
     def message_id(self) -> str | None:
         """As text, whatever AMQP type it was sent in: Service Bus compares ids as strings."""
-        at = self._section(PROPERTIES)
-        properties = decode(self.bare, at)[0] if at is not None else []
+        properties = self.properties
         return str(properties[0]) if properties and properties[0] is not None else None
 
     @property
+    def properties(self) -> list[Any]:
+        """The AMQP properties as far as the sender wrote them; the first is the message id."""
+        at = self._section(PROPERTIES)
+        return list(decode(self.bare, at)[0]) if at is not None else []
+
+    @property
     def application_properties(self) -> dict[str, Encoded]:
-        """In wire form. Subscription filters decide on these."""
+        """In wire form."""
         at = self._section(APPLICATION_PROPERTIES)
         return {} if at is None else encoded_map(self.bare, at)
 
