@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -130,6 +130,10 @@ class Transaction:
     def delete(self, row: Row) -> None:
         self._before[row.key] = sha256(row.document)
         self.changes.append(Delete(row.key, row.version))
+
+    def of_operation(self, operation_id: str) -> None:
+        """Say which operation this change belongs to: the log row names it."""
+        self.cause = replace(self.cause, operation_id=operation_id)
 
     def emit(self, payload: Payload, *, module_id: str | None = None) -> None:
         self.drafts.append((payload, module_id))

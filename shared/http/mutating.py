@@ -90,8 +90,8 @@ class Attempt:
         for _ in range(TRIES):
             try:
                 return await self._once(ident, validated, matched)
-            except Conflict:
-                continue
+            except Conflict as conflict:
+                log.info("%s lost a race at %s", self.match.route.action, conflict.key)
         raise ConcurrentChange
 
     async def _once(

@@ -29,10 +29,11 @@ class Cancelling:
     async def cancel(self, intent: Intent, place: Place, operation_id: str, reason: str | None) -> Answer:
         """Raises `NotFound`, `InsufficientScope`, `NotCancellable`. Cancelling twice is cancelling once."""
         row, operation = await stored(self.journal, intent.caller, place, operation_id)
-        if operation.status not in OPEN or operation.kind in NOT_CANCELLABLE:
-            intent.meet(NotCancellable(operation.status if operation.status not in OPEN else operation.kind))
+        if (why := _not_cancellable(operation)) is not None:
+            intent.meet(NotCancellable(why))
         intent.will("take back", operation.resource_path.removeprefix("/"), f"{operation.kind}, then Canceled")
         tx = intent.transaction(place, "operation.cancel-requested", operation_id, f"{operation.kind} is to be taken back")
+        tx.of_operation(operation_id)
         if operation.cancel is None:
             now = self.clock()
             operation = operation.model_copy(
@@ -46,6 +47,15 @@ class Cancelling:
         answer = intent.remember(tx, Answer(202, operation.shown(), operation.resource_path, wakes=operation))
         await self.journal.commit(tx)
         return answer
+
+
+def _not_cancellable(operation: Operation) -> str | None:
+    """What it is that cannot be taken back; None when it can, and when that was asked for already."""
+    if operation.status not in OPEN:
+        return operation.status
+    if operation.kind in NOT_CANCELLABLE:
+        return operation.kind
+    return "being taken back" if operation.taken_back and operation.cancel is None else None
 
 
 async def stored(journal: Journal, caller: Caller, place: Place, operation_id: str) -> tuple[Row, Operation]:

@@ -130,12 +130,15 @@ class Intent:
         self._commits()
         if place.environment_id is None or place.project_id is None:
             raise ValueError("an operation belongs to an environment")
+        until = now + within
+        if permit.receipt is not None:  # no forward effect is possible after that, so nobody is to wait for one
+            until = min(until, permit.receipt.expires_at)
         return Operation(
             operation_id=operation_id(place.environment_id, self.own),
             environment_id=place.environment_id,
             kind=kind,
             waiting_for="a worker to start it",
-            must_settle_by=now + within,
+            must_settle_by=until,
             requested_by=self.caller.subject,
             request_json=canonical(self.request).decode(),
             decision_id=permit.receipt.decision_id if permit.receipt else None,

@@ -175,6 +175,7 @@ class Operation(Record):
     generation: int
     receipt: Receipt | None = None
     cancel: CancelRequest | None = None
+    taken_back: bool = False  # its effects are being undone: no person has a say in it any more
     paused: bool = False  # waits for a person
     decision: PersonDecision | None = None
     ended_by_force_at: datetime | None = None
@@ -210,6 +211,11 @@ class Operation(Record):
         )
 
     @property
+    def has_news(self) -> bool:
+        """Something stands on the row that its worker has not taken up yet."""
+        return self.decision is not None or (self.cancel is not None and not self.taken_back)
+
+    @property
     def resource_path(self) -> str:
         """Its resource, under /v1/runtime."""
         return self.resource_location.removeprefix("/v1/runtime")
@@ -238,6 +244,7 @@ _PRIVATE = {
     "generation",
     "receipt",
     "cancel",
+    "takenBack",
     "paused",
     "decision",
     "endedByForceAt",

@@ -97,9 +97,10 @@ def steady_all(context: Context, name: str, payloads: Sequence[Payload], *, unti
         wait = min(wait * 2, LONGEST_WAIT)
 
 
-def told(context: Context, look: str, payload: Payload, late: str) -> Steps:
+def told(context: Context, look: str, payload: Payload, late: str, *, longest: timedelta | None = None) -> Steps:
     """Wait for what the row will say: `look` is called when the run is woken and at every poll, until it answers
-    something. The row is the truth; a lost event costs a poll.
+    something. The row is the truth; a lost event costs a poll. With `longest` the polls get rarer, up to that: what is
+    waited for is a person, and a day of polls a minute would be a history that takes long to replay.
 
     Raises `StepFailed`: `DeadlineExceeded` with the text `late` when the deadline of the run passes first.
     """
@@ -112,6 +113,7 @@ def told(context: Context, look: str, payload: Payload, late: str) -> Steps:
         if context.current_utc_datetime >= deadline:
             raise StepFailed("DeadlineExceeded", late)
         timer = context.create_timer(min(context.current_utc_datetime + every, deadline))
+        every = max(every, min(every * 2, longest)) if longest else every
         if (yield context.task_any([woken, timer])) is woken:
             timer.cancel()  # an open timer would keep the instance running
             woken = context.wait_for_external_event(WAKE)

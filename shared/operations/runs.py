@@ -7,7 +7,7 @@ replaced meanwhile: `Superseded` ends it without another effect.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
@@ -150,8 +150,10 @@ class Runs:
     async def waits(self, run: Run, what: str) -> None:
         await self.change(run, lambda operation: operation.model_copy(update={"waiting_for": what}))
 
-    def transaction(self, held: Held, kind: str, summary: str) -> Transaction:
-        return Transaction(held.place, held.cause, kind, held.operation.resource_id, summary)
+    def transaction(self, held: Held, kind: str, summary: str, *, actor: str | None = None) -> Transaction:
+        """A change of the operation's; `actor` when it is not the doing of whoever asked for the operation."""
+        cause = replace(held.cause, subject=actor) if actor else held.cause
+        return Transaction(held.place, cause, kind, held.operation.resource_id, summary)
 
     def settle(self, tx: Transaction, held: Held, status: OperationStatus, error: OperationError | None = None) -> None:
         """Add to `tx`: the operation's end and the free slot. The resource's own end belongs in the same `tx`."""

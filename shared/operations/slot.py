@@ -6,7 +6,6 @@ generation) and voids what was read before an operation began (a drift scan comm
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from shared.events.journal import Transaction
@@ -49,7 +48,7 @@ def take(tx: Transaction, row: Row | None, operation: Operation) -> None:
         must_settle_by=operation.must_settle_by,
         generation=slot.generation + 1,
     )
-    tx.cause = replace(tx.cause, operation_id=operation.operation_id)
+    tx.of_operation(operation.operation_id)
     tx.write(row, keys.SLOT, held)
     tx.create(operation.operation_id, operation)
     tx.create(

@@ -128,10 +128,10 @@ async def _prepared(deps: Deps, run: Run, content: str) -> None:
     await save(deps, held, known, waiting_for="the first wave")
 
 
-async def save(deps: Deps, held: Held, deployment: Deployment, *, waiting_for: str) -> None:
+async def save(deps: Deps, held: Held, deployment: Deployment, *, waiting_for: str, taken_back: bool = False) -> None:
     """Write the deployment's progress and what its operation waits for, in one transaction."""
     row = held.others[deployment.deployment_id]
-    touched = {"waiting_for": waiting_for, "last_action_at": deps.runs.clock()}
+    touched = {"waiting_for": waiting_for, "taken_back": taken_back, "last_action_at": deps.runs.clock()}
     operation: Operation = held.operation.model_copy(update=touched)
     await deps.runs.store.commit(
         held.place.partition,

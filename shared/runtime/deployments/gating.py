@@ -1,8 +1,8 @@
 """A wave's gate: look until the evidence decides; where it pauses, wait for a person.
 
 The evidence so far is on the gate's row, so that a worker that dies loses at most a look. A stored verdict is final:
-only a person's `retry` opens the gate again, with evidence of its own, and only a person's `promote` passes it in spite
-of its verdict, which the row then says for ever.
+only a person's `retry` opens the gate again, with evidence of its own while the first verdict keeps what it had, and only
+a person's `promote` passes it in spite of its verdict, which the row then says for ever.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from shared.kernel.record import Record
 from shared.operations.model import Operation, PersonAction, PersonDecision
 from shared.operations.runs import Held, rerun
 from shared.runtime.deployments.activities import Deps, FailingWaveRun, WaveRun, deployment_of, save
-from shared.runtime.deployments.model import Deployment, Gate, Override, Phase, gate_key
+from shared.runtime.deployments.model import Deployment, Gate, Override, Phase, earlier_key, gate_key
 from shared.runtime.deployments.transitions import Transition, advanced, noted
 from shared.runtime.environments.model import Environment
 from shared.runtime.health.witness import Subject
@@ -202,13 +202,15 @@ async def _take_up(deps: Deps, run: WaveRun, held: Held, deployment: Deployment,
     key, now = gate_key(deployment_of(run), run.wave), deps.runs.clock()
     gate = Gate.read(held.others[key].document)
     why = f": {decision.reason}" if decision.reason else ""
+    earlier: tuple[str, Gate] | None = None
     if decision.action is PersonAction.PROMOTE:
         override = Override(by=decision.by, at=decision.at, reason=decision.reason or "")
         gate = gate.model_copy(update={"overridden": override})
         waiting, word = "the next wave", f"{decision.by} went on in spite of {gate.verdict}{why}"
     else:
         waiting, word = "the gate to be judged again", f"{decision.by} had {gate.verdict} judged again{why}"
-        gate = Gate(wave=gate.wave, policy=gate.policy, reopened_at=now)
+        earlier = earlier_key(deployment.deployment_id, gate), gate
+        gate = Gate(wave=gate.wave, policy=gate.policy, judgement=gate.judgement + 1, reopened_at=now)
     going: Operation = held.operation.model_copy(
         update={"paused": False, "decision": None, "waiting_for": waiting, "last_action_at": now}
     )
@@ -216,4 +218,6 @@ async def _take_up(deps: Deps, run: WaveRun, held: Held, deployment: Deployment,
     tx.replace(held.others[key], gate)
     tx.replace(held.others[deployment.deployment_id], noted(deployment, Phase.HEALTH_GATING, run.wave, word))
     tx.replace(held.row, going)
+    if earlier is not None:
+        tx.create(*earlier)
     await deps.runs.journal.commit(tx)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -143,21 +144,27 @@ class Override(Record):
 
 
 class Gate(Record):
-    """A row per wave (`dep-<id>~<wave>`), shown in the wave's HealthGating entry."""
+    """A row per wave (`dep-<id>~<wave>`), shown in the wave's HealthGating entry.
+
+    When a person has it judged again, what was decided before stays as a row of its own beside it, with its evidence.
+    """
 
     wave: int
     policy: GatePolicy
+    judgement: int = 0  # how often it was decided before
     verdict: Verdict | None = None
     healthy_since: datetime | None = None
     evidence: Evidence = Evidence()
     reopened_at: datetime | None = None  # by a person; evidence from before does not count
     overridden: Override | None = None
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self, earlier: Sequence[Gate] = ()) -> dict[str, Any]:
+        """As the API renders it, with what was `earlier` decided about the same wave."""
         document = self.model_dump(
             mode="json", by_alias=True, exclude_none=True, include={"verdict", "healthy_since", "overridden"}
         )
-        return document | {"samples": [sample.document() for sample in self.evidence.samples]}
+        document["samples"] = [sample.document() for sample in self.evidence.samples]
+        return document | ({"earlier": [gate.shown() for gate in earlier]} if earlier else {})
 
 
 class Deployment(Record):
@@ -194,3 +201,8 @@ class Deployment(Record):
 def gate_key(deployment_id: str, wave: int) -> str:
     """Sorts right after the deployment's own row, so that one read brings both."""
     return f"{deployment_id}~{wave:03d}"
+
+
+def earlier_key(deployment_id: str, gate: Gate) -> str:
+    """Where a decided gate is kept when it is judged again."""
+    return f"{gate_key(deployment_id, gate.wave)}~{gate.judgement:03d}"

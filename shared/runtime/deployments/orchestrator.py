@@ -50,6 +50,7 @@ FINISH_ROLLBACK = "deploy_finish_rollback"
 FAIL = "deploy_fail"
 
 ROLLBACK_WITHIN = timedelta(minutes=10)  # at least, also when it is the deadline that rolls back
+LONGEST_UNTOLD = timedelta(minutes=15)  # the settle sweep tells a decision again that the hub did not
 PAUSING = frozenset({"GateFailed", "GateInconclusive", "GateError"})
 ALONE_WITHIN = timedelta(minutes=10)  # of the time that is left for promotion and for taking it all back
 
@@ -94,7 +95,8 @@ def _wave(context: Context, run: Payload, wave: Payload, *, pauses: bool) -> Ste
             raise StepFailed(outcome["failed"], outcome["message"])
         cause = {"error": {"code": outcome["failed"], "message": outcome["message"]}}
         yield from steady(context, PAUSE, {**run, **wave, **cause})
-        decided = yield from told(context, DECIDED, {**run, **wave}, "nobody decided about the paused gate in time")
+        late = "nobody decided about the paused gate in time"
+        decided = yield from told(context, DECIDED, {**run, **wave}, late, longest=LONGEST_UNTOLD)
         if decided["action"] == "promote":
             return
 

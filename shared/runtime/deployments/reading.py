@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from shared.kernel.errors import NotFound, ValidationFailed
 from shared.kernel.ids import environment_of
 from shared.runtime.catalog.model import Placed, Snapshot
 from shared.runtime.deployments.comparison import Comparison, compared
-from shared.runtime.deployments.model import MAX_COMPONENTS, Deployment, Gate, Phase
+from shared.runtime.deployments.model import Deployment, Gate, Phase
 from shared.runtime.deployments.preparing import overlaid
 from shared.runtime.deployments.service import LISTED
 from shared.runtime.environments.found import page
@@ -22,6 +23,7 @@ from shared.store.reading import read, read_all
 
 _INTERNAL = {"projectId", "rollbackTo"}
 MAX_PLANNED = 1000  # services that a plan names: what it brings and what it takes away
+MAX_ROWS = 1000  # a deployment, its gates, and what was decided about them before
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,12 @@ class DeploymentReader:
         compared.
         """
         partition = keys.partition_of(caller.tenant_id, environment_of(ident))
-        rows = await self.store.list(partition, ident, limit=MAX_COMPONENTS + 1) if ident.startswith("dep-") else []
+        rows = await self.store.list(partition, ident, limit=MAX_ROWS) if ident.startswith("dep-") else []
         if not rows or rows[0].key != ident:
             raise NotFound("deployment", ident)
         gates = [read(Gate, partition, row) for row in rows[1:]]
         deployment = read(Deployment, partition, rows[0])
-        document = shown(deployment, {gate.wave: gate for gate in gates})
+        document = shown(deployment, gates)
         if compare_to is not None:
             document["comparison"] = await self._comparison(partition, deployment, compare_to)
         return document
@@ -86,12 +88,17 @@ class DeploymentReader:
     async def page(self, caller: Caller, environment_id: str, limit: int, after: str) -> DeploymentPage:
         """Newest first, without the gates' evidence. Raises `NotFound`."""
         found, next_after = await page(self.store, caller, Deployment, LISTED, environment_id, limit=limit, after=after)
-        return DeploymentPage([shown(deployment, {}) for deployment in found], next_after)
+        return DeploymentPage([shown(deployment, []) for deployment in found], next_after)
 
 
-def shown(deployment: Deployment, gates: dict[int, Gate]) -> dict[str, Any]:
+def shown(deployment: Deployment, gates: Sequence[Gate]) -> dict[str, Any]:
+    """`gates`: of all waves, those decided earlier too, in any order."""
     document = {name: value for name, value in deployment.document().items() if name not in _INTERNAL}
+    by_wave: dict[int, list[Gate]] = defaultdict(list)
+    for gate in sorted(gates, key=lambda gate: gate.judgement):
+        by_wave[gate.wave].append(gate)
     for entry in document["rolloutHistory"]:
-        if entry["phase"] == Phase.HEALTH_GATING and entry["wave"] in gates:
-            entry["gate"] = gates[entry["wave"]].shown()
+        if entry["phase"] == Phase.HEALTH_GATING and entry["wave"] in by_wave:
+            *earlier, standing = by_wave[entry["wave"]]
+            entry["gate"] = standing.shown(earlier)
     return document

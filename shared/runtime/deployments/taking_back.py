@@ -7,7 +7,7 @@ their binding's current version and scaling policies as they stand. The platform
 from __future__ import annotations
 
 from shared.operations.model import OperationError, OperationStatus
-from shared.operations.runs import rerun
+from shared.operations.runs import Held, rerun
 from shared.runtime.deployments.activities import Deps, FailingRun, FailingWaveRun, ServiceRun, WaveRun, deployment_of, save
 from shared.runtime.deployments.events import DeploymentRolledBack
 from shared.runtime.deployments.model import Deployment, Phase
@@ -20,6 +20,8 @@ from shared.runtime.rollout.effects import stamp_of
 from shared.runtime.rollout.plan import Planned
 from shared.store import keys
 
+PLATFORM = "platform"
+
 
 async def run_begin_rollback(deps: Deps, run: FailingWaveRun) -> None:
     """Key: (deployment, RollingBack, wave)."""
@@ -31,7 +33,7 @@ async def _begin(deps: Deps, run: FailingWaveRun) -> None:
     detail = f"{run.error.code}: {run.error.message}"
     back = advanced(deployment, Transition.ROLL_BACK, Phase.ROLLING_BACK, deps.runs.clock(), wave=run.wave, detail=detail)
     if back is not deployment:
-        await save(deps, held, back, waiting_for=f"what ran before wave {run.wave} to run again")
+        await save(deps, held, back, waiting_for=f"what ran before wave {run.wave} to run again", taken_back=True)
 
 
 async def run_restore(deps: Deps, run: ServiceRun) -> None:
@@ -74,13 +76,18 @@ async def _finish(deps: Deps, run: FailingRun) -> Environment:
     held_still = environment if by_person else _on_hold(deps, environment, deployment, run.error)
     runs_again = "what was stable runs again" if environment.stable_deployment_id else "what it made is gone"
     summary = f"{deployment.told} {run.error.told}; {runs_again}" + _holding(held_still)
-    tx = deps.runs.transaction(held, "deployment.rolled-back", summary)
+    tx = deps.runs.transaction(held, "deployment.rolled-back", summary, actor=_actor(held))
     tx.replace(held.others[keys.ENVIRONMENT], held_still)
     tx.replace(held.others[deployment.deployment_id], back)
     deps.runs.settle(tx, held, status_of(run.error), run.error)
     tx.emit(DeploymentRolledBack.of(back, reason=run.error.code, restored=environment.stable_deployment_id))
     await deps.runs.journal.commit(tx)
     return held_still
+
+
+def _actor(held: Held) -> str:
+    """Who is behind what was not asked for: whoever cancelled it, else the platform itself, never the one who deployed."""
+    return held.operation.cancel.by if held.operation.cancel else PLATFORM
 
 
 def _holding(environment: Environment) -> str:
@@ -103,7 +110,8 @@ async def _end(deps: Deps, run: FailingRun, error: OperationError) -> Environmen
     touched = deployment.phase not in (Phase.REQUESTED, Phase.PROVISIONING, Phase.CONFIGURING)
     stable = environment.stable_deployment_id is not None
     after = _on_hold(deps, environment, deployment, error) if touched and stable else environment
-    tx = deps.runs.transaction(held, "deployment.failed", f"{deployment.told} {error.told}" + _holding(after))
+    summary = f"{deployment.told} {error.told}" + _holding(after)
+    tx = deps.runs.transaction(held, "deployment.failed", summary, actor=_actor(held))
     tx.replace(held.others[keys.ENVIRONMENT], after)
     tx.replace(held.others[deployment.deployment_id], ended(deployment, phase, deps.runs.clock(), error=error))
     deps.runs.settle(tx, held, status_of(error), error)

@@ -78,6 +78,7 @@ async def decided(
         f"{decision.by} decided to {decision.action} {operation.kind}{why}",
         permit,
     )
+    tx.of_operation(operation.operation_id)
     tx.replace(row, taken)
     told = intent.remember(tx, answer or Answer(202, taken.shown(), taken.resource_path, wakes=taken))
     await journal.commit(tx)

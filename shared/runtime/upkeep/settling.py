@@ -70,7 +70,11 @@ class Settling:
         Its job is stopped while the row still names it: an engine looks at the row only between its steps, and two must
         not work on one environment.
         """
-        if await hub.state(operation) is InstanceState.WORKING or operation.attempt >= MOST_ATTEMPTS:
+        if await hub.state(operation) is InstanceState.WORKING:
+            if operation.has_news:  # the wake may have been lost with the process that sent it
+                await hub.wake(operation.instance_id)
+            return
+        if operation.attempt >= MOST_ATTEMPTS:
             return
         await self.stop_job(operation)
         log.warning("%s: attempt %d was lost", operation.operation_id, operation.attempt)

@@ -9,7 +9,7 @@ import pytest
 from shared.events.envelope import EventType
 from shared.kernel.errors import NotCancellable, OperationInFlight, Transient
 from shared.operations.model import Operation, OperationStatus
-from shared.runtime.deployments.model import DeploymentStatus, Phase
+from shared.runtime.deployments.model import DeploymentStatus, Gate, Phase, gate_key
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.rollout.gate import Expected, Verdict, judge
 from shared.runtime.rollout.plan import Planned
@@ -116,6 +116,63 @@ async def test_the_decision_after_a_retry_replays_from_its_own_evidence(
     assert judge(gate.policy, expected, gate.evidence).verdict is Verdict.PASSED
 
 
+async def test_what_was_decided_before_a_retry_keeps_its_evidence_and_replays_to_its_verdict(
+    world: World, operation: Operation, answers: Answers
+) -> None:
+    await answered(world, operation, answers.retries, answers.mends_and_retries)
+    deployment_id = deployment_of(operation)
+    shown = await world.reader.get(People(world).caller, deployment_id)
+    told = next(entry["gate"] for entry in shown["rolloutHistory"] if entry["phase"] == "HealthGating")
+    assert [told["verdict"], *[gate["verdict"] for gate in told["earlier"]]] == ["Passed", "Failed", "Failed"]
+    assert all(sample["status"] == "Unhealthy" for gate in told["earlier"] for sample in gate["samples"])
+    rows = await world.store.list(world.partition, gate_key(deployment_id, 0), limit=10)
+    gates = [Gate.read(row.document) for row in rows]
+    assert sorted(gate.judgement for gate in gates) == [0, 1, 2]
+    rows = await world.store.list(world.partition, keys.plan(deployment_id), limit=10)
+    (planned,) = [Planned.read(row.document) for row in rows]
+    assert planned.wanted is not None
+    assert planned.applied_at is not None
+    for gate in gates:
+        applied_at = gate.reopened_at or planned.applied_at
+        expected = Expected(service_id="api", revision=planned.wanted.workload.revision, applied_at=applied_at)
+        assert judge(gate.policy, [expected], gate.evidence).verdict is gate.verdict
+
+
+async def test_a_day_without_an_answer_is_a_short_history(world: World, operation: Operation) -> None:
+    engine = Engine(world, poll_seconds=60.0)
+    await engine.run(operation)
+    assert engine.activities.count("deploy_decided") < 110
+
+
+async def test_a_rollback_that_the_gate_began_cannot_be_cancelled_and_is_the_platform_s_doing(world: World) -> None:
+    operation = await failing(world, gate={"failureLimit": 1})
+    engine = Engine(world)
+
+    async def too_late() -> None:
+        with pytest.raises(NotCancellable):
+            await People(world).cancel(operation)
+
+    engine.before["deploy_restore"] = too_late
+    await engine.run(operation)
+    assert await outcome(world, operation) == (DeploymentStatus.ROLLED_BACK, OperationStatus.FAILED)
+    (told,) = [entry for entry in await world.entries() if entry.kind == "deployment.rolled-back"]
+    assert told.actor == "platform"
+
+
+async def test_who_cancelled_is_named_for_the_rollback(world: World, operation: Operation, answers: Answers) -> None:
+    await answered(world, operation, answers.cancels)
+    (told,) = [entry for entry in await world.entries() if entry.kind == "deployment.rolled-back"]
+    assert (told.actor, told.operation_id) == ("olga", operation.operation_id)
+
+
+async def test_what_a_person_says_about_an_operation_is_told_with_it(
+    world: World, operation: Operation, answers: Answers
+) -> None:
+    await answered(world, operation, answers.retries, answers.cancels)
+    told = {entry.kind: entry.operation_id for entry in await world.entries() if entry.kind.startswith("operation.")}
+    assert told == dict.fromkeys(("operation.retry-decided", "operation.cancel-requested"), operation.operation_id)
+
+
 async def test_strikes_from_before_a_retry_do_not_count_against_it(
     world: World, operation: Operation, answers: Answers
 ) -> None:
@@ -195,6 +252,15 @@ async def test_nobody_decides_and_at_the_deadline_it_rolls_back(world: World, op
 
 async def test_a_person_has_a_day(world: World, operation: Operation) -> None:
     assert operation.must_settle_by - operation.created_at > timedelta(hours=24)
+
+
+async def test_nobody_is_waited_for_longer_than_the_decision_lasts() -> None:
+    world = await World(stage="prod", receipt_lasts=timedelta(hours=5)).provision()
+    operation = await failing(world)
+    assert operation.receipt is not None
+    assert operation.must_settle_by == operation.receipt.expires_at
+    await answered(world, operation)
+    assert await outcome(world, operation) == (DeploymentStatus.ROLLED_BACK, OperationStatus.FAILED)
 
 
 async def test_retry_after_retry_until_somebody_goes_on(world: World, operation: Operation, answers: Answers) -> None:

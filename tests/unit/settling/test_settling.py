@@ -13,7 +13,7 @@ from shared.runtime.deployments.model import DeploymentStatus
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.upkeep.settling import GRACE, LOST_AFTER, MOST_ATTEMPTS
 from shared.targets.port import Stamp
-from tests.unit.doubles.engine import Crash, Death, Engine, died
+from tests.unit.doubles.engine import Crash, Death, Engine, activity, died
 from tests.unit.doubles.hub import FakeHub, Sweeping
 from tests.unit.doubles.people import People
 from tests.unit.doubles.world import World, component, deployment_of, image, no_repeats
@@ -105,6 +105,17 @@ async def test_one_that_works_is_left_alone(world: World, hub: FakeHub, sweep: S
         await sweep.tick(later=timedelta(minutes=1))
     assert (await row(world, operation)).attempt == 1
     assert len(hub.started) == 1
+
+
+async def test_a_worker_that_was_not_told_of_a_decision_is_told_again(world: World, hub: FakeHub, sweep: Sweeping) -> None:
+    operation = await world.deploy(component("api"))
+    await hub.start(operation)
+    await activity(world, "deploy_claim", operation.run.document())
+    await sweep.tick(later=timedelta(minutes=1))
+    assert hub.woken == []
+    await People(world).cancel(await row(world, operation))
+    await sweep.tick(later=timedelta(minutes=1))
+    assert hub.woken == [operation.instance_id]
 
 
 async def test_one_whose_last_word_is_fresh_is_not_lost_yet(world: World, hub: FakeHub, sweep: Sweeping) -> None:
