@@ -30,12 +30,7 @@ from blueprints import (
 from blueprints.endpoint import Endpoints
 from blueprints.serving import Serving
 
-serving = Serving(os.environ)
-app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-endpoints = Endpoints(df.Blueprint(), serving.serve)
-serving.table = endpoints.table
-
-for routes in (
+REST = (
     environments,
     deployments,
     configurations,
@@ -46,7 +41,14 @@ for routes in (
     operations,
     internal,
     probes,
-):
+)
+
+serving = Serving(os.environ)
+app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+endpoints = Endpoints(df.Blueprint(), serving.serve)
+serving.table = endpoints.table
+
+for routes in REST:
     routes.register(endpoints, serving.container)
 fallback.register(endpoints)
 for triggers in (orchestrations, schedules, messages):

@@ -98,8 +98,7 @@ class Mutations:
         judged = _judged(admitted, service_id, row, request)
         if row is None:
             intent.check(_room(await self._count(admitted), 1))
-        word = "replace" if row else "create"
-        intent.will(word, f"services/{service_id}", f"{judged.service.image} on {request.target}")
+        _will_write(intent, judged)
         tx = intent.transaction(admitted.place, "inventory.observed", service_id, _told([judged]))
         answer = intent.remember(tx, Answer(200, judged.service.shown() | {"traceId": intent.caller.trace_id}))
         await self._commit(admitted, tx, [judged])
@@ -113,7 +112,9 @@ class Mutations:
         judged = [_judged(admitted, seen.service_id, rows.get(seen.service_id), seen) for seen in request.services]
         intent.check(lambda: _require_each_once(judged))
         intent.check(_room(len(rows), sum(one.row is None for one in judged)))
-        intent.will("record", "inventory", _told(judged))
+        for one in judged:
+            if one.outcome is not Outcome.STALE:
+                _will_write(intent, one)
         environment_id = admitted.environment.environment_id
         tx = intent.transaction(admitted.place, "inventory.observed", environment_id, "")
         results = [{"serviceId": one.service_id, "outcome": one.outcome.value} for one in judged]
@@ -219,6 +220,11 @@ def _room(standing: int, more: int) -> Any:
             raise ValidationFailed({"": [f"an environment has at most {MAX_SERVICES} services"]})
 
     return check
+
+
+def _will_write(intent: Intent, judged: Judged) -> None:
+    service, word = judged.service, "replace" if judged.row else "create"
+    intent.will(word, f"services/{judged.service_id}", f"{service.image} on {service.target}")
 
 
 def _told(judged: Sequence[Judged]) -> str:

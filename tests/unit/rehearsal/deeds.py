@@ -1,0 +1,152 @@
+"""What was done, read off what is there before and after: rows, targets, the provisioner's engine; never the effects' own
+code. A dry run said too little or too much when its effects are not these deeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from shared.kernel import ids
+from shared.operations.model import OperationStatus
+from shared.store import keys
+from tests.unit.doubles.platform import TENANT, Platform
+
+Deed = tuple[str, str]  # (action, resource)
+GONE = "Decommissioned"
+MADE_OF = {  # output of the engine -> what a person calls it
+    "clusterServer": "cluster",
+    "identityId": "identity",
+    "managedEnvironmentId": "container-apps-environment",
+    "resourceGroup": "resource-group",
+    "vaultUri": "vault",
+    "workspaceId": "logs",
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    rows: dict[str, dict[str, Any]]  # of every environment of the tenant, by row key
+    served: dict[str, str]  # service -> what serves it, where
+    destroyed: tuple[str, ...]  # operations whose engine run destroyed something
+
+    def of(self, prefix: str) -> dict[str, dict[str, Any]]:
+        return {key: row for key, row in self.rows.items() if key.startswith(prefix)}
+
+
+async def seen(platform: Platform) -> Seen:
+    rows: dict[str, dict[str, Any]] = {}
+    listed = await platform.store.list(keys.tenant_partition(TENANT), "", limit=1000)
+    idents = {row.document.get("environmentId") for row in listed} | {
+        (row.document.get("environment") or {}).get("environmentId") for row in listed
+    }
+    for ident in filter(None, idents):
+        partition = keys.partition_of(TENANT, ids.environment_of(ident))
+        found = await platform.store.list(partition, "", limit=1000)
+        rows |= {(f"{row.key}@{ident}" if row.key in ("env", "binding") else row.key): dict(row.document) for row in found}
+    served = {
+        name: f"{service.image} on {target}"
+        for target, fake in platform.targets.items()
+        for name, service in fake.services.items()
+        if service.serving
+    }
+    destroyed = tuple(operation for word, _, operation in platform.jobs.engine.done if word == "destroyed")
+    return Seen(rows, served, destroyed)
+
+
+def deeds(before: Seen, after: Seen) -> set[Deed]:
+    went_on = set(_went_on(before, after))
+    if went_on:  # where an earlier try had stopped: the word for all that is left to do
+        return went_on
+    return {
+        *_environments(before, after),
+        *_services(before, after),
+        *_desired(before, after),
+        *_gates(before, after),
+        *_told(before, after),
+    }
+
+
+def _went_on(before: Seen, after: Seen) -> Iterator[Deed]:
+    for key, row in after.of("op-").items():
+        if key not in before.rows and "retryOf" in row and row["kind"].endswith("Environment"):
+            environment = after.rows[f"env@{row['environmentId']}"]
+            yield "start", f"environments/{environment['name']}"
+
+
+def _environments(before: Seen, after: Seen) -> Iterator[Deed]:
+    for key, row in after.of("env@").items():
+        name, earlier = f"environments/{row['name']}", before.rows.get(key)
+        if earlier is None:
+            yield "create", name
+            yield from (("create", f"targets/{target}") for target in row["computeTargets"])
+        elif row["status"] == GONE != earlier["status"]:
+            yield "remove", name
+            operation = next(one for ident, one in after.of("op-").items() if ident not in before.rows)
+            assert operation["operationId"] in after.destroyed
+            kept = '"retainData":true' in operation["requestJson"]
+            data = ("resourceGroup", "vaultUri", "workspaceId")
+            for output in MADE_OF.keys() & earlier.get("outputs", {}).keys():
+                yield ("retain" if kept and output in data else "remove"), MADE_OF[output]
+        elif "hold" in earlier and "hold" not in row:
+            yield "lift", "hold"
+    for key, row in after.of("binding@").items():
+        known = before.rows.get(key)
+        if known is not None and known["status"] != row["status"] and known["status"] != "Pending":
+            yield "replace", f"environments/{row['environmentId']}/tenant-binding"
+
+
+def _services(before: Seen, after: Seen) -> Iterator[Deed]:
+    """Where a workload moved, its inventory row moves with it; a row that moves alone is the inventory's own."""
+    names = before.served.keys() | after.served.keys()
+    for name in names:
+        yield from _changed(f"services/{name}", before.served.get(name), after.served.get(name))
+    moved = {name for name in names if before.served.get(name) != after.served.get(name)}
+    rows = {key.removeprefix("svc-") for key in (before.of("svc-") | after.of("svc-"))} - moved
+    alone = {name for name in rows if before.rows.get(f"svc-{name}") != after.rows.get(f"svc-{name}")}
+    if "inventory" in {row["kind"].partition(".")[0] for row in _new_entries(before, after)}:
+        for name in alone:
+            yield from _changed(f"services/{name}", before.rows.get(f"svc-{name}"), after.rows.get(f"svc-{name}"))
+
+
+def _changed(resource: str, before: object, after: object) -> Iterator[Deed]:
+    if before != after:
+        yield ("create" if before is None else "remove" if after is None else "replace"), resource
+
+
+def _desired(before: Seen, after: Seen) -> Iterator[Deed]:
+    for key, row in after.rows.items():
+        new = key not in before.rows
+        if key.startswith("cfg-") and new:
+            yield "create", f"configurations/{row.get('moduleId', '*')}"
+        if key.startswith("sec-") and new:
+            yield from (("create", f"secret-bindings/{row['serviceId']}/{one['name']}") for one in row["secrets"])
+        if key.startswith("scl-") and (new or before.rows[key]["requested"] != row["requested"]):
+            yield ("create" if new else "replace"), f"scaling-policies/{row['serviceId']}/{row['target']}"
+
+
+def _gates(before: Seen, after: Seen) -> Iterator[Deed]:
+    for key, row in after.of("dep-").items():
+        deployment, tilde, wave = key.partition("~")
+        if not tilde or "~" in wave:
+            continue
+        earlier = before.rows.get(key)
+        if earlier is None:
+            yield "gate", f"waves/{int(wave)}"
+        elif row.get("judgement", 0) > earlier.get("judgement", 0):
+            yield "judge", f"deployments/{deployment}"
+        elif "overridden" in row and "overridden" not in earlier:
+            yield "pass", f"deployments/{deployment}"
+
+
+def _told(before: Seen, after: Seen) -> Iterator[Deed]:
+    for key, row in after.of("op-").items():
+        if row["status"] == OperationStatus.CANCELED and before.rows.get(key, {}).get("status") != row["status"]:
+            yield "take back", row["resourceLocation"].removeprefix("/v1/runtime/")
+    for entry in _new_entries(before, after):
+        if entry["kind"] == "health.reported":
+            yield "record", f"environments/{entry['resource']}/health"
+
+
+def _new_entries(before: Seen, after: Seen) -> list[dict[str, Any]]:
+    return [row for key, row in after.of("log-").items() if key not in before.rows and row["outcome"] == "Allowed"]
