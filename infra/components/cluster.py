@@ -26,7 +26,7 @@ def cluster_name(ground: Ground) -> Named:
 
 
 class Cluster(Component):
-    """`server` and `authority` are what a client needs besides a token."""
+    """`server` and `authority` are what a client needs besides a token; `issuer` signs the service accounts' own."""
 
     def __init__(
         self,
@@ -66,6 +66,9 @@ class Cluster(Component):
         self.server, self.authority = self._reached(ground)
         self.kubelet: pulumi.Output[str] = self.resource.identity_profile.apply(
             lambda given: str(given["kubeletidentity"].object_id) if given else ""
+        )
+        self.issuer: pulumi.Output[str] = self.resource.oidc_issuer_profile.apply(
+            lambda given: str(given.issuer_url or "") if given else ""
         )
         self.register_outputs({"id": self.resource.id})
 

@@ -31,3 +31,17 @@ class Identity(Component):
         self.principal_id: pulumi.Output[str] = self.resource.principal_id
         self.tenant_id: pulumi.Output[str] = self.resource.tenant_id
         self.register_outputs({"id": self.resource.id})
+
+    def federated(self, ground: Ground, issuer: pulumi.Input[str], namespace: str) -> None:
+        """Let pods of a cluster's namespace be it: tokens of `issuer` for the service account `default` are enough."""
+        named = Named("ClusterFederation", f"{self.named.id}/federatedIdentityCredentials/aks", self.named.api_version)
+        managedidentity.FederatedIdentityCredential(
+            named.step,
+            federated_identity_credential_resource_name=named.name,
+            resource_name_=self.named.name,
+            resource_group_name=ground.group,
+            issuer=issuer,
+            subject=f"system:serviceaccount:{namespace}:default",
+            audiences=["api://AzureADTokenExchange"],
+            opts=ground.options(named, self, [self.resource]),
+        )

@@ -5,7 +5,7 @@ region and stage:
 
 | | silo | pool | shared |
 |---|---|---|---|
-| resource group, identity, namespace | own | own | own |
+| resource group, identity, namespace, Service Bus, storage of function apps' hosts | own | own | own |
 | vault, private endpoint | own | own | the pool's |
 | network, logs, cluster, Container Apps environment, plans | own | the pool's | the pool's |
 

@@ -36,6 +36,10 @@ class Base(Protocol):
     vault_zone: str
     settled: Sequence[pulumi.Resource]  # what has to stand before the ids mean anything
 
+    @property
+    def issuer(self) -> Text:
+        """Who signs the tokens of the cluster's service accounts. Only where there is a cluster."""
+
     def outputs(self, targets: Sequence[str]) -> dict[str, Text]: ...
 
 
@@ -57,6 +61,10 @@ class OwnBase:
         self.endpoints_subnet = self._network.subnet_id("private-endpoints")
         self.vault_zone = self._network.zone.id
         self.cluster: Cluster | None = None
+
+    @property
+    def issuer(self) -> Text:
+        return self.cluster.issuer if self.cluster else ""
 
     def outputs(self, targets: Sequence[str]) -> dict[str, Text]:
         told: dict[str, Text] = {}
@@ -87,6 +95,10 @@ class PoolBase:
         self.endpoints_subnet = pool["endpointsSubnetId"]
         self.vault_zone = pool["vaultZoneId"]
         self.vault_uri = pool["vaultUri"]
+
+    @property
+    def issuer(self) -> Text:
+        return self._pool["clusterIssuer"]
 
     def outputs(self, targets: Sequence[str]) -> dict[str, Text]:
         told: dict[str, Text] = {}

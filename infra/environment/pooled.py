@@ -35,7 +35,7 @@ def needed(ground: Ground, targets: Sequence[str]) -> list[Named]:
 
 
 async def find(record: EnvironmentRecord, arm: ResourceManager) -> dict[str, str]:
-    """By the names of the environment's outputs. Raises `PoolMissing`, and what `arm` raises."""
+    """By the names of the environment's outputs, and `clusterIssuer`. Raises `PoolMissing`, and what `arm` raises."""
     ground = pool_ground(record.placement["subscriptionId"], record.stage, record.region)
     targets = record.compute_targets
     missing = [one.step for one in needed(ground, targets) if await arm.get(one.id, one.api_version) is None]
@@ -62,4 +62,6 @@ async def _of_targets(ground: Ground, targets: Sequence[str], arm: ResourceManag
         answer = await arm.post(f"{cluster.id}/listClusterUserCredential", cluster.api_version)
         server, authority = reached_by(answer["kubeconfigs"][0]["value"])
         told |= {"clusterServer": server, "clusterCertificateAuthority": authority, "clusterId": cluster.id}
+        standing = await arm.get(cluster.id, cluster.api_version) or {}
+        told["clusterIssuer"] = standing["properties"]["oidcIssuerProfile"]["issuerURL"]
     return told

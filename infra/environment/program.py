@@ -1,13 +1,15 @@
 """One tenant environment: its resource group with everything in it, and what the platform is told of it.
 
 Outputs are those of the embedded engine on a laptop, by the same names: `resourceGroup, identityId, identityClientId,
-directoryId, workspaceId, vaultUri`, and by target `managedEnvironmentId`, `clusterServer, clusterCertificateAuthority,
-clusterNamespace`, `functionsPlanId`, `appServicePlanId`; here also `clusterId`. All are texts and none is a secret.
+directoryId, workspaceId, vaultUri, serviceBusNamespace`, and by target `managedEnvironmentId`, `clusterServer,
+clusterCertificateAuthority, clusterNamespace`, `functionsPlanId, functionsStorageAccount`, `appServicePlanId`; here also
+`clusterId`. All are texts and none is a secret.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pulumi
 from pulumi_azure_native import resources
@@ -15,9 +17,11 @@ from pulumi_azure_native import resources
 from infra.components import roles
 from infra.components.ground import Component, Ground, Named, Stands
 from infra.components.identity import Identity
+from infra.components.service_bus import Namespace
+from infra.components.storage import Account
 from infra.components.vault import Vault
 from infra.environment.base import OwnBase, PoolBase, Text
-from infra.environment.owned import AKS, SHARED, SILO, Surroundings, ground_of
+from infra.environment.owned import AKS, FUNCTIONS, SHARED, SILO, Surroundings, ground_of
 from infra.provisioner.engine import EnvironmentRecord
 
 GROUP, KEY_VAULT, WORKSPACE = "ResourceGroup", "KeyVault", "Workspace"
@@ -55,8 +59,6 @@ class Environment(Component):
             "identityClientId": self._identity.client_id,
             "directoryId": self._identity.tenant_id,
         }
-        if AKS in record.compute_targets:
-            self.told["clusterNamespace"] = f"cs-{record.environment_id}"
         self._pull("ImagePull", self._identity.named.id, self._identity.principal_id, self._identity.resource)
         self.register_outputs({})
 
@@ -72,12 +74,30 @@ class Environment(Component):
         if base.cluster is not None:
             cluster = base.cluster
             self._pull("ClusterImagePull", cluster.named.id, cluster.kubelet, cluster.resource)
-        return {**told, "workspaceId": base.workspace, "vaultUri": vault.uri}
+        return {**told, **self._own(record, base), "vaultUri": vault.uri}
 
     def _pooled(self, record: EnvironmentRecord, surroundings: Surroundings) -> dict[str, Text]:
         base = PoolBase(surroundings.pool)
         vault_uri: Text = base.vault_uri if record.isolation_model == SHARED else self._vault(base).uri
-        return {**base.outputs(record.compute_targets), "workspaceId": base.workspace, "vaultUri": vault_uri}
+        return {**base.outputs(record.compute_targets), **self._own(record, base), "vaultUri": vault_uri}
+
+    def _own(self, record: EnvironmentRecord, base: OwnBase | PoolBase) -> dict[str, Text]:
+        """What every environment has to itself, wherever its workloads run: a Service Bus namespace, the storage of the
+        hosts of function apps, and the right of its namespace's pods to be its identity."""
+        shared: dict[str, Any] = {"workspace": base.workspace, "parent": self, "after": [self._group, *base.settled]}
+        bus = Namespace(self._ground, **shared)
+        self._give("ServiceBusSending", roles.BUS_SENDER, bus)
+        self._give("ServiceBusReceiving", roles.BUS_RECEIVER, bus)
+        told: dict[str, Text] = {"workspaceId": base.workspace, "serviceBusNamespace": bus.named.name}
+        if FUNCTIONS in record.compute_targets:
+            storage = Account(self._ground, "FunctionsStorage", "stfn", **shared)
+            self._give("FunctionsStorageBlobs", roles.BLOB_OWNER, storage)
+            self._give("FunctionsStorageQueues", roles.QUEUE_DATA, storage)
+            told["functionsStorageAccount"] = storage.named.name
+        if AKS in record.compute_targets:
+            told["clusterNamespace"] = namespace = f"cs-{record.environment_id}"
+            self._identity.federated(self._ground, base.issuer, namespace)
+        return told
 
     def _vault(self, base: OwnBase | PoolBase) -> Vault:
         """A vault of its own, which its identity reads, its network reaches, and the platform's network too: the
@@ -90,17 +110,21 @@ class Environment(Component):
         if self._platform.get("endpointsSubnetId"):
             subnet, zone = self._platform["endpointsSubnetId"], self._platform["vaultZoneId"]
             vault.opened(ground, "PlatformEndpoint", "pe-kv-platform", subnet=subnet, zone=zone, after=settled)
-        roles.give(
-            ground,
-            "KeyVaultAccess",
-            roles.SECRETS_USER,
-            scope=vault.named.id,
-            to=identity.named.id,
-            principal_id=identity.principal_id,
-            parent=vault,
-            after=[vault.resource],
-        )
+        self._give("KeyVaultAccess", roles.SECRETS_USER, vault)
         return vault
+
+    def _give(self, step: str, role: str, on: Vault | Namespace | Account) -> None:
+        """A role of the environment's identity on one of its resources."""
+        roles.give(
+            self._ground,
+            step,
+            role,
+            scope=on.named.id,
+            to=self._identity.named.id,
+            principal_id=self._identity.principal_id,
+            parent=on,
+            after=[self._identity.resource, on.resource],
+        )
 
     def _pull(self, step: str, to: str, principal_id: pulumi.Output[str], after: pulumi.Resource) -> None:
         """Let a principal pull images from the platform's registry."""

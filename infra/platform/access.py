@@ -7,7 +7,7 @@
 | Service Bus | send, receive | send | send |
 | signing key | read that one secret | read it | read it |
 | Pulumi's state, its key | no | no | write, wrap and unwrap |
-| environments' subscription | change workloads | no | Contributor, gives three roles |
+| environments' subscription | change workloads | no | Contributor, gives the roles of environments |
 | the provisioner's job | start, stop, look | no | no |
 """
 
@@ -18,12 +18,12 @@ import pulumi
 from infra.components import roles
 from infra.components.ground import Component, Named
 from infra.components.identity import Identity
+from infra.components.storage import Account
 from infra.platform import duties
 from infra.platform.described import Described
 from infra.platform.durable import Scheduler
 from infra.platform.keys import Secrets
 from infra.platform.messaging import Messaging
-from infra.platform.storage import Account
 
 
 class Access(Component):

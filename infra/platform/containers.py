@@ -16,8 +16,8 @@ from infra.components import roles
 from infra.components.container_apps import ManagedEnvironment
 from infra.components.ground import Component, Ground, Named
 from infra.components.identity import Identity
+from infra.components.storage import plain
 from infra.platform.settings import GRPC_PORT, Text
-from infra.platform.storage import plain
 
 API_VERSION = "2025-01-01"
 _JOB_SECONDS = 2 * 60 * 60  # infra/provisioner/__main__.py: LONGEST

@@ -1,8 +1,8 @@
 """What the platform may do, as roles of its own: each lists what the code does and nothing else.
 
 The app changes workloads and looks at what they stand on; it makes no environment, reads no secret's value and gives no
-role. The provisioner makes environments: it is Contributor there, and gives the three roles that environments consist of,
-to service principals only.
+role. The provisioner makes environments: it is Contributor there, and gives the roles that environments consist of, to
+service principals only.
 """
 
 from __future__ import annotations
@@ -55,7 +55,15 @@ JOBS: Final[dict[str, list[str]]] = {
     "data_actions": [],
     "not_data_actions": [],
 }
-GIVEN_BY_PROVISIONER: Final = (roles.SECRETS_USER, roles.ACR_PULL, roles.NETWORK_CONTRIBUTOR)
+GIVEN_BY_PROVISIONER: Final = (
+    roles.SECRETS_USER,
+    roles.ACR_PULL,
+    roles.NETWORK_CONTRIBUTOR,
+    roles.BUS_SENDER,
+    roles.BUS_RECEIVER,
+    roles.BLOB_OWNER,
+    roles.QUEUE_DATA,
+)
 
 
 def role(

@@ -15,12 +15,13 @@ from pulumi_azure_native import web
 from infra.components import logs
 from infra.components.ground import Component, Ground, Named
 from infra.components.identity import Identity
+from infra.components.storage import Account
 from infra.platform.durable import CONNECTION, Scheduler
 from infra.platform.settings import Text
-from infra.platform.storage import PACKAGES, Account
 
 API_VERSION = "2024-04-01"
 PYTHON = "3.13"
+PACKAGES = "app-packages"  # the container of its package
 _MOST_INSTANCES, _MEMORY = 100, 2048
 
 

@@ -1,6 +1,6 @@
-"""The Service Bus namespace: the topic that events go out on, the queues that work and failures wait in.
+"""What the platform sends and is sent: the topic that events go out on, the queues that work and failures wait in.
 
-What is in it is the list of `shared.kernel.channels`. Keys are off, so that only roles open it.
+What is in it is the list of `shared.kernel.channels`.
 """
 
 from __future__ import annotations
@@ -11,31 +11,16 @@ from typing import Any
 import pulumi
 from pulumi_azure_native import servicebus
 
-from infra.components import logs
 from infra.components.ground import Component, Ground, Named
+from infra.components.service_bus import API_VERSION, Namespace
 from shared.kernel import channels
-
-KIND = "Microsoft.ServiceBus/namespaces"
-API_VERSION = "2024-01-01"
 
 
 class Messaging(Component):
-    """Premium in production: zones, and no neighbours."""
-
     def __init__(self, ground: Ground, *, workspace: str, parent: pulumi.Resource, after: list[pulumi.Resource]) -> None:
         super().__init__("Messaging", "MessagingOf", parent)
-        self.named: Named = ground.called("ServiceBus", KIND, "sb", API_VERSION)
-        tier = "Premium" if ground.production else "Standard"
-        self.resource = servicebus.Namespace(
-            self.named.step,
-            namespace_name=self.named.name,
-            sku={"name": tier, "tier": tier, **({"capacity": 1} if ground.production else {})},
-            disable_local_auth=True,
-            minimum_tls_version="1.2",
-            opts=ground.options(self.named, self, after),
-            **ground.tracked(),
-        )
-        logs.diagnose(ground, "ServiceBusLogs", self.named, workspace, parent=self, after=[self.resource])
+        namespace = Namespace(ground, premium=ground.production, workspace=workspace, parent=self, after=after)
+        self.named, self.resource = namespace.named, namespace.resource
         self._place = {"namespace_name": self.named.name, "resource_group_name": ground.group}
         self._topic(ground)
         for name in channels.QUEUES:

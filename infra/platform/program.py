@@ -17,17 +17,19 @@ from infra.components.ground import Component, Named
 from infra.components.identity import Identity
 from infra.components.logs import Workspace
 from infra.components.network import Network, Subnets
+from infra.components.storage import Account
 from infra.components.vault import Vault
-from infra.platform import containers, storage
+from infra.platform import containers
 from infra.platform.access import Access
 from infra.platform.alerts import Alerts
 from infra.platform.described import Described
 from infra.platform.durable import Scheduler
-from infra.platform.functions_app import FunctionsApp
+from infra.platform.functions_app import PACKAGES, FunctionsApp
 from infra.platform.keys import Secrets
 from infra.platform.messaging import Messaging
 from infra.platform.settings import GRPC, Found, Text, provisioner_settings, shared_settings
 
+STATE, TABLE = "pulumi-state", "runtime"  # a container, a table
 SPACE = "10.41.0.0/16"
 SUBNETS: Subnets = {
     "functions": ("10.41.0.0/24", "Microsoft.App/environments"),  # what Flex Consumption is delegated
@@ -78,12 +80,12 @@ class Platform(Component):
         subnet, zone = self._network.subnet_id("private-endpoints"), self._network.zone.id
         self._vault.opened(ground, "VaultEndpoint", "pe-kv", subnet=subnet, zone=zone, after=self._settled)
         self._secrets = Secrets(ground, self._vault, self._described.signing_key, parent=self)
-        self._account = storage.Account(ground, "AppStorage", "st", workspace=workspace, **self._shared)
-        self._packages = self._account.container("PackageContainer", storage.PACKAGES)
-        self._account.table("RuntimeTable", storage.TABLE)
-        self._state = storage.Account(ground, "StateStorage", "stp", workspace=workspace, **self._shared)
+        self._account = Account(ground, "AppStorage", "st", workspace=workspace, protect=ground.production, **self._shared)
+        self._packages = self._account.container("PackageContainer", PACKAGES)
+        self._account.table("RuntimeTable", TABLE)
+        self._state = Account(ground, "StateStorage", "stp", workspace=workspace, protect=ground.production, **self._shared)
         self._state.versioned("StateVersions")
-        self._state.container("StateContainer", storage.STATE)
+        self._state.container("StateContainer", STATE)
         self._messaging = Messaging(ground, workspace=workspace, **self._shared)
         self._scheduler = Scheduler(ground, **self._shared)
 
@@ -150,7 +152,7 @@ class Platform(Component):
             )
 
     def _engine(self) -> Mapping[str, Text]:
-        backend = f"azblob://{storage.STATE}?storage_account={self._state.named.name}"
+        backend = f"azblob://{STATE}?storage_account={self._state.named.name}"
         subnet, zone = self._network.subnet_id("private-endpoints"), self._network.zone.id
         return provisioner_settings(backend, self._secrets.provider, self._registry.named.id, subnet, zone)
 

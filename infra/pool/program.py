@@ -107,6 +107,7 @@ class Pool(Component):
             "clusterServer": cluster.server,
             "clusterCertificateAuthority": cluster.authority,
             "clusterId": cluster.resource.id,
+            "clusterIssuer": cluster.issuer,
         }
 
 

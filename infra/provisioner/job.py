@@ -15,7 +15,7 @@ from infra.provisioner.engine import Engine, EnvironmentRecord, ResourceManager
 from infra.provisioner.patience import Patience
 from shared.kernel.errors import Refused, RuntimeCloudError, Superseded, Transient
 from shared.operations.model import JobResult, Operation, OperationError, OperationKind, Run, StepStatus
-from shared.operations.runs import Runs
+from shared.operations.runs import CancelRequested, Runs
 from shared.runtime.environments.model import Environment
 from shared.store import keys
 
@@ -42,6 +42,9 @@ class Job:
         except Superseded:
             log.info("%s: attempt %d was replaced", run.operation_id, run.attempt)
             return
+        except CancelRequested as cancel:  # the orchestration, which takes it back, reads that from the same row
+            log.info("%s: %s asked to cancel it before the engine began", run.operation_id, cancel.by)
+            return
         try:
             await self.nudge(run)
         except RuntimeCloudError as error:
@@ -63,7 +66,7 @@ class Job:
             return self._failed(run, error.code, error.message)
         except Transient as error:
             return self._failed(run, "DependencyUnavailable", f"{error.dependency} could not be reached")
-        except Superseded:
+        except (Superseded, CancelRequested):
             raise
         except Exception:  # an engine is somebody else's program: its bugs end the operation, not silently the process
             log.exception("%s: the engine failed", run.operation_id)

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from localazure.arm.answer import Answer, Call
 from localazure.arm.container_apps import ContainerApps
+from localazure.arm.data_kinds import ServiceBusNamespaces, StorageAccounts
 from localazure.arm.errors import ArmError, invalid_content
 from localazure.arm.fleet import Fleet
 from localazure.arm.groups import ResourceGroups
@@ -195,6 +196,8 @@ def application(
         KeyVaults(records, vaults),
         Identities(records),
         Workspaces(records),
+        StorageAccounts(records),
+        ServiceBusNamespaces(records),
         ManagedClusters(records, cluster),
         RoleAssignments(records),
         Plans(web),

@@ -130,7 +130,36 @@ class Identities(Kind):
             resource.facts.setdefault(name, str(uuid.uuid4()))
 
     def properties(self, resource: Resource) -> dict[str, Any]:
-        return {**resource.properties, "tenantId": DIRECTORY, **resource.facts}
+        drawn = {name: resource.facts[name] for name in ("clientId", "principalId")}
+        return {**resource.properties, "tenantId": DIRECTORY, **drawn}
+
+    async def descend(self, call: Call, resource: Resource) -> Answer:
+        """Federated credentials, kept with the identity; whose tokens they would accept is not asked here."""
+        match [segment.lower() for segment in call.target.below]:
+            case ["federatedidentitycredentials", name]:
+                return self._federated(call, resource, name)
+        return await super().descend(call, resource)
+
+    def _federated(self, call: Call, resource: Resource, name: str) -> Answer:
+        known: dict[str, Any] = resource.facts.setdefault("federated", {})
+        standing = known.get(name)
+        if call.method == "PUT":
+            properties = call.body.get("properties") or {}
+            if not all(properties.get(part) for part in ("issuer", "subject", "audiences")):
+                raise ArmError(400, "BadRequest", "A federated credential has an issuer, a subject and audiences.")
+            spelled = call.target.below[-1]
+            ident = f"{resource.id}/federatedIdentityCredentials/{spelled}"
+            known[name] = {"id": ident, "name": spelled, "type": f"{self.type}/federatedIdentityCredentials"}
+            known[name]["properties"] = dict(properties)
+            self.records.save(resource)
+            return Answer(200 if standing else 201, known[name])
+        if call.method == "DELETE":
+            known.pop(name, None)
+            self.records.save(resource)
+            return Answer(200 if standing else 204)
+        if standing is None:
+            raise ArmError(404, "ResourceNotFound", f"The identity '{resource.name}' has no credential '{name}'.")
+        return Answer(200, standing)
 
 
 class Workspaces(Kind):
@@ -170,7 +199,11 @@ class ManagedClusters(Kind):
 
     def properties(self, resource: Resource) -> dict[str, Any]:
         fqdn = urlsplit(self._cluster.server).netloc
-        return {**super().properties(resource), "fqdn": fqdn, "powerState": {"code": "Running"}}
+        properties = {**super().properties(resource), "fqdn": fqdn, "powerState": {"code": "Running"}}
+        if (properties.get("oidcIssuerProfile") or {}).get("enabled"):
+            issuer = f"https://{resource.body['location']}.oic.prod-aks.azure.com/{DIRECTORY}/{resource.name}/"
+            properties["oidcIssuerProfile"] = {**properties["oidcIssuerProfile"], "issuerURL": issuer}
+        return properties
 
     async def descend(self, call: Call, resource: Resource) -> Answer:
         if _action(call) != "listclusterusercredential":

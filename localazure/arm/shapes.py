@@ -51,6 +51,8 @@ EXECUTION: Shape = {"containers": [CONTAINER]}
 MANAGED_ENVIRONMENT: Shape = {"appLogsConfiguration": {"logAnalyticsConfiguration": {}}}
 VAULT: Shape = {"tenantId": str, "sku": {"name": str}, "enablePurgeProtection": bool}
 CLUSTER: Shape = {"agentPoolProfiles": [{}]}
+STORAGE_ACCOUNT: Shape = {"allowSharedKeyAccess": bool, "allowBlobPublicAccess": bool, "minimumTlsVersion": str}
+SERVICE_BUS: Shape = {"disableLocalAuth": bool, "minimumTlsVersion": str}
 ROLE_ASSIGNMENT: Shape = {"roleDefinitionId": str, "principalId": str}
 
 SITE: Shape = {

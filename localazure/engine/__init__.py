@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from localazure.engine.outputs import outputs_of
-from localazure.engine.resources import Answers, Environment, Part, parts
+from localazure.engine.part import Answers, Environment, Part
+from localazure.engine.resources import parts
 
 __all__ = ["Arm", "Progress", "destroy", "make"]
 

@@ -8,12 +8,12 @@ from typing import Any
 import yaml
 
 from localazure.engine import resources as names
-from localazure.engine.resources import Answers, Environment
+from localazure.engine.part import IDENTITY, Answers, Environment
 
 
 def outputs_of(environment: Environment, answers: Answers) -> dict[str, str]:
     """Outputs of a target are there only when the environment has that target."""
-    identity, vault = answers[names.IDENTITY], answers[names.VAULT]
+    identity, vault = answers[IDENTITY], answers[names.VAULT]
     outputs = {
         "resourceGroup": environment.group,
         "identityId": identity["id"],
@@ -21,12 +21,15 @@ def outputs_of(environment: Environment, answers: Answers) -> dict[str, str]:
         "directoryId": identity["properties"]["tenantId"],
         "workspaceId": answers[names.WORKSPACE]["id"],
         "vaultUri": vault["properties"]["vaultUri"],
+        "serviceBusNamespace": answers[names.SERVICE_BUS]["name"],
     }
     if managed := answers.get(names.MANAGED_ENVIRONMENT):
         outputs["managedEnvironmentId"] = managed["id"]
     for name, step in (("functionsPlanId", names.FUNCTIONS_PLAN), ("appServicePlanId", names.APP_SERVICE_PLAN)):
         if plan := answers.get(step):
             outputs[name] = plan["id"]
+    if storage := answers.get(names.FUNCTIONS_STORAGE):
+        outputs["functionsStorageAccount"] = storage["name"]
     if cluster := answers.get(names.CLUSTER):
         outputs |= _cluster_outputs(environment, cluster)
     return outputs

@@ -1,96 +1,32 @@
-"""The parts of an environment, in the order of their making: names that carry its id, bodies, tags.
+"""The parts of an environment, in the order of their making.
 
-A part's body may use what ARM answered for earlier parts (an identity's principal, a workspace's key). Names are explicit,
-never drawn: a second run finds what the first one made.
+A part's body may use what ARM answered for earlier parts (an identity's principal, a workspace's key, a cluster's issuer).
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from localazure.engine.part import IDENTITY, Answers, Environment, Part, assigned, own_part, role
+
 CONTAINER_APPS, AKS, FUNCTIONS, APP_SERVICE = "container-apps", "aks", "functions", "app-service"
-GROUP, IDENTITY, WORKSPACE, VAULT = "ResourceGroup", "Identity", "Workspace", "KeyVault"
-VAULT_ACCESS, MANAGED_ENVIRONMENT, CLUSTER = "KeyVaultAccess", "ManagedEnvironment", "Cluster"
-FUNCTIONS_PLAN, APP_SERVICE_PLAN = "FunctionsPlan", "AppServicePlan"
+GROUP, WORKSPACE, VAULT, SERVICE_BUS = "ResourceGroup", "Workspace", "KeyVault", "ServiceBus"
+MANAGED_ENVIRONMENT, CLUSTER = "ManagedEnvironment", "Cluster"
+FUNCTIONS_STORAGE, FUNCTIONS_PLAN, APP_SERVICE_PLAN = "FunctionsStorage", "FunctionsPlan", "AppServicePlan"
 
-# Azure's built-in role "Key Vault Secrets User" (learn.microsoft.com, built-in roles).
+# Azure's built-in roles (learn.microsoft.com, "Azure built-in roles"), as `infra/components/roles.py` has them.
 SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
-_NAMESPACE = uuid.UUID("2f1b7f4e-4c0e-4b0e-9c63-5d7a4b1c2d3e")  # of role assignment names
-
-Answers = dict[str, dict[str, Any]]  # by step: what ARM answered
-
-
-@dataclass(frozen=True)
-class Environment:
-    """The record of an environment, as far as its resources depend on it."""
-
-    id: str
-    stage: str
-    region: str
-    targets: tuple[str, ...]
-    subscription: str
-    group: str
-    tags: Mapping[str, str]
-
-    @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Environment:
-        """Raises `KeyError` for a record without its identifiers or placement."""
-        ident, placement = str(record["environmentId"]), record["placement"]
-        tags = {
-            "cs-tenant-id": str(record["tenantId"]),
-            "cs-project-id": str(record["projectId"]),
-            "cs-environment-id": ident,
-            "cs-stage": str(record["stage"]),
-            "cs-operation-id": str(record["operationId"]),
-            "cs-attempt": str(record["attempt"]),
-        }
-        targets, group = tuple(record["computeTargets"]), placement.get("resourceGroup") or f"rg-cs-{own_part(ident)}"
-        return cls(ident, record["stage"], record["region"], targets, placement["subscriptionId"], group, tags)
-
-    @property
-    def group_id(self) -> str:
-        return f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
-
-    def named(self, kind: str, prefix: str) -> str:
-        """The id of a resource in the group; `<prefix>-<16 hex>` fits every limit (24 for vaults)."""
-        return f"{self.group_id}/providers/{kind}/{prefix}-{own_part(self.id)}"
-
-
-def own_part(environment_id: str) -> str:
-    return environment_id.removeprefix("env-")
-
-
-@dataclass(frozen=True)
-class Part:
-    """One resource. `actions`: what to ask of it once it stands, by the name the answer gets."""
-
-    step: str
-    api_version: str
-    id: Callable[[Environment, Answers], str]
-    body: Callable[[Environment, Answers], dict[str, Any]]
-    actions: Mapping[str, str] = field(default_factory=dict)
-    own: bool = True  # deleted by itself when the group stays; else it goes with what it stands on
+BUS_SENDER, BUS_RECEIVER = "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39", "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0"
+BLOB_OWNER, QUEUE_DATA = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b", "974c5e8b-45b9-4653-ba55-5f855dd0fb88"
 
 
 def parts(environment: Environment) -> list[Part]:
     """What this environment consists of; the group first."""
-    chosen = [GROUP_PART, IDENTITY_PART, WORKSPACE_PART, VAULT_PART, VAULT_ACCESS_PART]
-    if CONTAINER_APPS in environment.targets:
-        chosen.append(MANAGED_ENVIRONMENT_PART)
-    if AKS in environment.targets:
-        chosen.append(CLUSTER_PART)
-    if FUNCTIONS in environment.targets:
-        chosen.append(FUNCTIONS_PLAN_PART)
-    if APP_SERVICE in environment.targets:
-        chosen.append(APP_SERVICE_PLAN_PART)
+    chosen = [*COMMON_PARTS]
+    for target, needed in PARTS_OF_TARGETS.items():
+        if target in environment.targets:
+            chosen += needed
     return chosen
-
-
-def _tracked(environment: Environment, **rest: Any) -> dict[str, Any]:
-    return {"location": environment.region, "tags": dict(environment.tags), **rest}
 
 
 def _vault(environment: Environment, answers: Answers) -> dict[str, Any]:
@@ -102,24 +38,7 @@ def _vault(environment: Environment, answers: Answers) -> dict[str, Any]:
     }
     if environment.stage == "prod":
         properties["enablePurgeProtection"] = True  # Azure refuses False: left out elsewhere
-    return _tracked(environment, properties=properties)
-
-
-def _access_id(environment: Environment, answers: Answers) -> str:
-    """A role assignment's name is a GUID: the same one for the same vault and principal."""
-    vault, principal = environment.named(VAULT_TYPE, "kv"), answers[IDENTITY]["properties"]["principalId"]
-    name = uuid.uuid5(_NAMESPACE, f"{vault.lower()}|{principal}|{SECRETS_USER}")
-    return f"{vault}/providers/Microsoft.Authorization/roleAssignments/{name}"
-
-
-def _access(environment: Environment, answers: Answers) -> dict[str, Any]:
-    role = f"/subscriptions/{environment.subscription}/providers/Microsoft.Authorization/roleDefinitions/{SECRETS_USER}"
-    principal = answers[IDENTITY]["properties"]["principalId"]
-    return {"properties": {"roleDefinitionId": role, "principalId": principal, "principalType": "ServicePrincipal"}}
-
-
-def _assigned(answers: Answers) -> dict[str, Any]:
-    return {"type": "UserAssigned", "userAssignedIdentities": {answers[IDENTITY]["id"]: {}}}
+    return environment.tracked(properties=properties)
 
 
 def _managed_environment(environment: Environment, answers: Answers) -> dict[str, Any]:
@@ -127,7 +46,7 @@ def _managed_environment(environment: Environment, answers: Answers) -> dict[str
     analytics = {"customerId": workspace["properties"]["customerId"], "sharedKey": workspace["keys"]["primarySharedKey"]}
     logs = {"destination": "log-analytics", "logAnalyticsConfiguration": analytics}
     properties = {"appLogsConfiguration": logs, "zoneRedundant": False}
-    return _tracked(environment, identity=_assigned(answers), properties=properties)
+    return environment.tracked(identity=assigned(answers), properties=properties)
 
 
 def _cluster(environment: Environment, answers: Answers) -> dict[str, Any]:
@@ -146,48 +65,105 @@ def _cluster(environment: Environment, answers: Answers) -> dict[str, Any]:
         "oidcIssuerProfile": {"enabled": True},
         "securityProfile": {"workloadIdentity": {"enabled": True}},
     }
-    return _tracked(environment, identity=_assigned(answers), properties=properties)
+    return environment.tracked(identity=assigned(answers), properties=properties)
 
 
 def _functions_plan(environment: Environment, _: Answers) -> dict[str, Any]:
     """Elastic Premium: each app has its own least and most instances."""
     sku = {"name": "EP1", "tier": "ElasticPremium", "size": "EP1", "family": "EP", "capacity": 1}
-    return _tracked(environment, kind="elastic", sku=sku, properties={"reserved": True, "maximumElasticWorkerCount": 20})
+    return environment.tracked(kind="elastic", sku=sku, properties={"reserved": True, "maximumElasticWorkerCount": 20})
 
 
 def _app_service_plan(environment: Environment, _: Answers) -> dict[str, Any]:
     """Each site has a count of its own on what the plan has of instances."""
     sku = {"name": "P1v3", "tier": "PremiumV3", "size": "P1v3", "family": "Pv3", "capacity": 1}
-    return _tracked(environment, kind="linux", sku=sku, properties={"reserved": True, "perSiteScaling": True})
+    return environment.tracked(kind="linux", sku=sku, properties={"reserved": True, "perSiteScaling": True})
 
 
-IDENTITY_TYPE, WORKSPACE_TYPE = (
-    "Microsoft.ManagedIdentity/userAssignedIdentities",
-    "Microsoft.OperationalInsights/workspaces",
-)
+def _service_bus(environment: Environment, _: Answers) -> dict[str, Any]:
+    properties = {"disableLocalAuth": True, "minimumTlsVersion": "1.2"}
+    return environment.tracked(sku={"name": "Standard", "tier": "Standard"}, properties=properties)
+
+
+def _functions_storage(environment: Environment, _: Answers) -> dict[str, Any]:
+    """What the hosts of function apps keep their state in; entered by identity alone."""
+    properties = {
+        "allowSharedKeyAccess": False,
+        "allowBlobPublicAccess": False,
+        "minimumTlsVersion": "TLS1_2",
+        "supportsHttpsTrafficOnly": True,
+    }
+    return environment.tracked(kind="StorageV2", sku={"name": "Standard_LRS"}, properties=properties)
+
+
+def _federation_id(environment: Environment, _: Answers) -> str:
+    return f"{environment.named(IDENTITY_TYPE, 'id')}/federatedIdentityCredentials/aks"
+
+
+def _federation(environment: Environment, answers: Answers) -> dict[str, Any]:
+    """The cluster's service account may be the environment's identity: so its pods read their secrets."""
+    properties = {
+        "issuer": answers[CLUSTER]["properties"]["oidcIssuerProfile"]["issuerURL"],
+        "subject": f"system:serviceaccount:cs-{environment.id}:default",
+        "audiences": ["api://AzureADTokenExchange"],
+    }
+    return {"properties": properties}
+
+
+IDENTITY_TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
+WORKSPACE_TYPE, BUS_TYPE = "Microsoft.OperationalInsights/workspaces", "Microsoft.ServiceBus/namespaces"
 VAULT_TYPE, ENVIRONMENT_TYPE = "Microsoft.KeyVault/vaults", "Microsoft.App/managedEnvironments"
 CLUSTER_TYPE, PLAN_TYPE = "Microsoft.ContainerService/managedClusters", "Microsoft.Web/serverfarms"
+STORAGE_TYPE = "Microsoft.Storage/storageAccounts"
 
-GROUP_PART = Part(GROUP, "2025-04-01", lambda env, _: env.group_id, lambda env, _: _tracked(env))
-IDENTITY_PART = Part(IDENTITY, "2024-11-30", lambda env, _: env.named(IDENTITY_TYPE, "id"), lambda env, _: _tracked(env))
-WORKSPACE_PART = Part(
-    WORKSPACE,
-    "2023-09-01",
-    lambda env, _: env.named(WORKSPACE_TYPE, "log"),
-    lambda env, _: _tracked(env, properties={"sku": {"name": "PerGB2018"}, "retentionInDays": 30}),
-    {"keys": "sharedKeys"},
+
+def _vault_id(environment: Environment) -> str:
+    return environment.named(VAULT_TYPE, "kv")
+
+
+def _bus_id(environment: Environment) -> str:
+    return environment.named(BUS_TYPE, "sb")
+
+
+def _storage_id(environment: Environment) -> str:
+    return environment.plainly(STORAGE_TYPE, "stfn")
+
+
+COMMON_PARTS = (
+    Part(GROUP, "2025-04-01", lambda env, _: env.group_id, lambda env, _: env.tracked()),
+    Part(IDENTITY, "2024-11-30", lambda env, _: env.named(IDENTITY_TYPE, "id"), lambda env, _: env.tracked()),
+    Part(
+        WORKSPACE,
+        "2023-09-01",
+        lambda env, _: env.named(WORKSPACE_TYPE, "log"),
+        lambda env, _: env.tracked(properties={"sku": {"name": "PerGB2018"}, "retentionInDays": 30}),
+        {"keys": "sharedKeys"},
+    ),
+    Part(VAULT, "2024-11-01", lambda env, _: _vault_id(env), _vault),
+    role("KeyVaultAccess", SECRETS_USER, _vault_id),
+    Part(SERVICE_BUS, "2024-01-01", lambda env, _: _bus_id(env), _service_bus),
+    role("ServiceBusSending", BUS_SENDER, _bus_id),
+    role("ServiceBusReceiving", BUS_RECEIVER, _bus_id),
 )
-VAULT_PART = Part(VAULT, "2024-11-01", lambda env, _: env.named(VAULT_TYPE, "kv"), _vault)
-VAULT_ACCESS_PART = Part(VAULT_ACCESS, "2022-04-01", _access_id, _access, own=False)
-MANAGED_ENVIRONMENT_PART = Part(
-    MANAGED_ENVIRONMENT, "2025-01-01", lambda env, _: env.named(ENVIRONMENT_TYPE, "cae"), _managed_environment
-)
-CLUSTER_PART = Part(
-    CLUSTER,
-    "2025-05-01",
-    lambda env, _: env.named(CLUSTER_TYPE, "aks"),
-    _cluster,
-    {"credential": "listClusterUserCredential"},
-)
-FUNCTIONS_PLAN_PART = Part(FUNCTIONS_PLAN, "2025-05-01", lambda env, _: env.named(PLAN_TYPE, "func"), _functions_plan)
-APP_SERVICE_PLAN_PART = Part(APP_SERVICE_PLAN, "2025-05-01", lambda env, _: env.named(PLAN_TYPE, "app"), _app_service_plan)
+PARTS_OF_TARGETS = {
+    CONTAINER_APPS: (
+        Part(MANAGED_ENVIRONMENT, "2025-01-01", lambda env, _: env.named(ENVIRONMENT_TYPE, "cae"), _managed_environment),
+    ),
+    AKS: (
+        Part(
+            CLUSTER,
+            "2025-05-01",
+            lambda env, _: env.named(CLUSTER_TYPE, "aks"),
+            _cluster,
+            {"credential": "listClusterUserCredential"},
+        ),
+        Part("ClusterFederation", "2024-11-30", _federation_id, _federation, own=False),
+    ),
+    FUNCTIONS: (
+        Part(FUNCTIONS_STORAGE, "2024-01-01", lambda env, _: _storage_id(env), _functions_storage),
+        role("FunctionsStorageBlobs", BLOB_OWNER, _storage_id),
+        role("FunctionsStorageQueues", QUEUE_DATA, _storage_id),
+        Part(FUNCTIONS_PLAN, "2025-05-01", lambda env, _: env.named(PLAN_TYPE, "func"), _functions_plan),
+    ),
+    APP_SERVICE: (Part(APP_SERVICE_PLAN, "2025-05-01", lambda env, _: env.named(PLAN_TYPE, "app"), _app_service_plan),),
+}

@@ -25,6 +25,13 @@ MODELS: dict[str, tuple[str, str, str]] = {
     "microsoft.app/jobs/start": ("azure.mgmt.appcontainers.models", "JobExecutionBase", "JobExecutionTemplate"),
     "microsoft.keyvault/vaults": ("azure.mgmt.keyvault.models", "Vault", "VaultCreateOrUpdateParameters"),
     "microsoft.managedidentity/userassignedidentities": ("azure.mgmt.msi.v2024_11_30.models", "Identity", ""),
+    "microsoft.managedidentity/userassignedidentities/federatedidentitycredentials": (
+        "azure.mgmt.msi.v2024_11_30.models",
+        "FederatedIdentityCredential",
+        "",
+    ),
+    "microsoft.storage/storageaccounts": ("azure.mgmt.storage.models", "StorageAccount", "StorageAccountCreateParameters"),
+    "microsoft.servicebus/namespaces": ("azure.mgmt.servicebus.models", "SBNamespace", ""),
     "microsoft.operationalinsights/workspaces": ("azure.mgmt.loganalytics.models", "Workspace", ""),
     "microsoft.operationalinsights/workspaces/sharedkeys": ("azure.mgmt.loganalytics.models", "SharedKeys", ""),
     "microsoft.containerservice/managedclusters": ("azure.mgmt.containerservice.models", "ManagedCluster", ""),

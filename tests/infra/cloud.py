@@ -27,7 +27,10 @@ ADDED: dict[str, dict[str, Any]] = {
         "principalId": "principal-1",
         "tenantId": "tenant-1",
     },
-    "azure-native:containerservice:ManagedCluster": {"identityProfile": {"kubeletidentity": {"objectId": "kubelet-1"}}},
+    "azure-native:containerservice:ManagedCluster": {
+        "identityProfile": {"kubeletidentity": {"objectId": "kubelet-1"}},
+        "oidcIssuerProfile": {"enabled": True, "issuerURL": "https://issuer.example/own/"},
+    },
     "azure-native:containerregistry:Registry": {"loginServer": "cr.azurecr.io"},
     "azure-native:applicationinsights:Component": {"connectionString": "InstrumentationKey=0"},
     "azure-native:web:WebApp": {"defaultHostName": "func.azurewebsites.net"},

@@ -11,8 +11,10 @@ import pytest
 from infra.components import roles
 from infra.environment.owned import Surroundings, ground_of
 from infra.environment.program import Environment
+from infra.platform import duties
 from infra.provisioner.engine import EnvironmentRecord
 from tests.infra.cloud import Declared, declare, record
+from tests.support.outputs import read_outputs
 
 POOL = {
     "workspaceId": "/pool/log",
@@ -23,11 +25,14 @@ POOL = {
     "clusterServer": "https://pool.example:443",
     "clusterCertificateAuthority": "Q0E=",
     "clusterId": "/pool/aks",
+    "clusterIssuer": "https://issuer.example/pool/",
     "functionsPlanId": "/pool/plan-fn",
     "appServicePlanId": "/pool/plan-web",
 }
 PLATFORM = {"endpointsSubnetId": "/platform/subnet", "vaultZoneId": "/platform/zone", "registryId": "/platform/registry"}
 GROUP = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg-env-0123456789abcdef"
+BUS = f"{GROUP}/providers/Microsoft.ServiceBus/namespaces/sb-0123456789abcdef"
+STORAGE = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stfn0123456789abcdef"
 VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-0123456789abcdef"
 # Azure's limits (learn.microsoft.com, "Naming rules and restrictions for Azure resources").
 LONGEST = {
@@ -39,9 +44,15 @@ LONGEST = {
     "azure-native:network:VirtualNetwork": ("virtualNetworkName", 64),
     "azure-native:network:PrivateEndpoint": ("privateEndpointName", 64),
     "azure-native:web:AppServicePlan": ("name", 40),
+    "azure-native:storage:StorageAccount": ("accountName", 24),
+    "azure-native:servicebus:Namespace": ("namespaceName", 50),
     "azure-native:resources:ResourceGroup": ("resourceGroupName", 90),
 }
-SILO_STEPS = {
+OWN = {"ServiceBus", "ServiceBusLogs", "ServiceBusSending", "ServiceBusReceiving"}
+OF_TARGETS = {
+    "ClusterFederation", "FunctionsStorage", "FunctionsStorageMetrics", "FunctionsStorageBlobs", "FunctionsStorageQueues",
+}  # fmt: skip
+SILO_STEPS = OWN | OF_TARGETS | {
     "ResourceGroup", "NetworkSecurityGroup", "Network", "VaultZone", "VaultZoneLink", "Identity", "Workspace", "KeyVault",
     "KeyVaultLogs", "VaultEndpoint", "VaultEndpointName", "KeyVaultAccess", "ManagedEnvironment", "ManagedEnvironmentLogs",
     "ClusterNetworkAccess", "Cluster", "ClusterLogs", "FunctionsPlan", "FunctionsPlanMetrics", "AppServicePlan",
@@ -84,14 +95,14 @@ def test_a_pooled_environment_has_an_identity_and_a_vault_on_the_pools_network(p
     assert set(pooled.azure()) == {
         "ResourceGroup", "Identity", "KeyVault", "KeyVaultLogs", "VaultEndpoint", "VaultEndpointName", "PlatformEndpoint",
         "PlatformEndpointName", "KeyVaultAccess", "ImagePull",
-    }  # fmt: skip
+    } | OWN | OF_TARGETS  # fmt: skip
     assert pooled["VaultEndpoint"]["subnet"] == {"id": POOL["endpointsSubnetId"]}
     assert pooled["KeyVaultLogs"]["workspaceId"] == POOL["workspaceId"]
 
 
 def test_a_shared_environment_has_an_identity_and_no_role_on_the_vault_that_tenants_share(shared: Declared) -> None:
-    assert set(shared.azure()) == {"ResourceGroup", "Identity", "ImagePull"}
-    assert shared.roles() == {(roles.ACR_PULL, PLATFORM["registryId"])}
+    assert set(shared.azure()) == {"ResourceGroup", "Identity", "ImagePull"} | OWN | OF_TARGETS
+    assert {scope for _role, scope in shared.roles()} == {PLATFORM["registryId"], BUS, STORAGE}
     assert shared.outputs["vaultUri"] == POOL["vaultUri"]
 
 
@@ -164,7 +175,12 @@ def test_roles_are_the_narrowest_on_the_narrowest_scope(silo: Declared) -> None:
         (roles.SECRETS_USER, VAULT),
         (roles.NETWORK_CONTRIBUTOR, f"{GROUP}/providers/Microsoft.Network/virtualNetworks/vnet-0123456789abcdef"),
         (roles.ACR_PULL, PLATFORM["registryId"]),
+        (roles.BUS_SENDER, BUS),
+        (roles.BUS_RECEIVER, BUS),
+        (roles.BLOB_OWNER, STORAGE),
+        (roles.QUEUE_DATA, STORAGE),
     }
+    assert {role for role, _scope in silo.roles()} == set(duties.GIVEN_BY_PROVISIONER)
     assert {one["principalType"] for one in silo.of_type(":RoleAssignment").values()} == {"ServicePrincipal"}
 
 
@@ -205,16 +221,37 @@ def test_names_carry_the_environments_id_and_fit_azures_limits(model: str) -> No
 
 def test_what_logs_is_heard(silo: Declared) -> None:
     heard = {one["resourceUri"].rpartition("/")[2].partition("-")[0] for one in silo.of_type(":DiagnosticSetting").values()}
-    assert heard == {"kv", "cae", "aks", "plan"}
+    assert heard == {"kv", "cae", "aks", "plan", "sb", "stfn0123456789abcdef"}
     workspace = f"{GROUP}/providers/Microsoft.OperationalInsights/workspaces/log-0123456789abcdef"
     assert {one["workspaceId"] for one in silo.of_type(":DiagnosticSetting").values()} == {workspace}
 
 
-EMBEDDED = {"resourceGroup", "identityId", "identityClientId", "directoryId", "workspaceId", "vaultUri"}
+@pytest.mark.parametrize("model", ["silo", "pool", "shared"])
+def test_data_is_entered_by_identities_alone(model: str) -> None:
+    made = environment(record(isolation_model=model), pool=POOL)
+    bus, storage = made["ServiceBus"], made["FunctionsStorage"]
+    assert (bus["disableLocalAuth"], bus["minimumTlsVersion"], bus["sku"]["name"]) == (True, "1.2", "Standard")
+    assert (storage["allowSharedKeyAccess"], storage["allowBlobPublicAccess"]) == (False, False)
+    assert (storage["minimumTlsVersion"], storage["enableHttpsTrafficOnly"]) == ("TLS1_2", True)
+
+
+@pytest.mark.parametrize(("model", "issuer"), [("silo", "https://issuer.example/own/"), ("pool", POOL["clusterIssuer"])])
+def test_the_pods_of_its_namespace_and_no_others_may_be_its_identity(model: str, issuer: str) -> None:
+    made = environment(record(isolation_model=model), pool=POOL)
+    credential = made["ClusterFederation"]
+    assert credential["resourceName"] == "id-0123456789abcdef"
+    assert credential["issuer"] == issuer
+    assert credential["subject"] == f"system:serviceaccount:{made.outputs['clusterNamespace']}:default"
+    assert credential["audiences"] == ["api://AzureADTokenExchange"]
+
+
+COMMON = {
+    "resourceGroup", "identityId", "identityClientId", "directoryId", "workspaceId", "vaultUri", "serviceBusNamespace",
+}  # fmt: skip
 BY_TARGET: dict[str, set[str]] = {
     "aks": {"clusterServer", "clusterCertificateAuthority", "clusterNamespace", "clusterId"},
     "container-apps": {"managedEnvironmentId"},
-    "functions": {"functionsPlanId"},
+    "functions": {"functionsPlanId", "functionsStorageAccount"},
     "app-service": {"appServicePlanId"},
 }
 
@@ -223,8 +260,13 @@ BY_TARGET: dict[str, set[str]] = {
 @pytest.mark.parametrize("target", sorted(BY_TARGET))
 def test_outputs_are_those_of_the_targets_and_no_others(model: str, target: str) -> None:
     told = environment(record(isolation_model=model, compute_targets=[target]), pool=POOL).outputs
-    assert set(told) == EMBEDDED | BY_TARGET[target]
+    assert set(told) == COMMON | BY_TARGET[target]
     assert all(isinstance(value, str) and value for value in told.values())
+
+
+@pytest.mark.parametrize("model", ["silo", "pool", "shared"])
+def test_whatever_the_app_reads_is_put_out(model: str) -> None:
+    assert read_outputs() <= set(environment(record(isolation_model=model), pool=POOL).outputs)
 
 
 def test_the_outputs_are_what_a_target_needs(silo: Declared) -> None:

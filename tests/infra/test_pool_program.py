@@ -32,7 +32,8 @@ class Arm:
         self.names = {value for one in made.azure().values() for value in one.inputs.values() if isinstance(value, str)}
 
     async def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
-        return {"id": resource_id} if resource_id.rpartition("/")[2] in self.names else None
+        told = {"oidcIssuerProfile": {"issuerURL": "https://issuer.example/own/"}}
+        return {"id": resource_id, "properties": told} if resource_id.rpartition("/")[2] in self.names else None
 
     async def post(self, path: str, api_version: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         assert path.endswith("/listClusterUserCredential")

@@ -83,7 +83,7 @@ def test_a_provisioner_killed_in_mid_work_is_started_again(hurt: Platform, tenan
     look = patiently(lambda: tenant.read(f"/operations/{operation}"))
     assert until(look, lambda one: bool(one) and over(one), SOON)["status"] == "Succeeded"
     environment_id = answer.json()["environmentId"]
-    assert len(created_once(hurt, environment_id.removeprefix("env-"))) == 7
+    assert len(created_once(hurt, environment_id.removeprefix("env-"))) == 11
     assert types(gapless(observer, environment_id, "RuntimeEnvironmentProvisioned"))["RuntimeEnvironmentProvisioned"] == 1
 
 

@@ -24,7 +24,7 @@ from tests.resilience.evidence import (
 from tests.resilience.processes import kill, until_back, until_started
 from tests.resilience.releases import at, over, two_services
 
-RESOURCES = 7  # of an environment: what the engine makes through ARM
+RESOURCES = 11  # of an environment: what the engine makes through ARM
 
 
 def reported(step: str) -> Callable[[Json], bool]:

@@ -26,10 +26,14 @@ from shared.store import keys
 WITHIN = timedelta(minutes=60)
 # An environment's outputs that name resources of its own, and those that hold data.
 RESOURCES = {
+    "appServicePlanId": "app-service-plan",
     "clusterServer": "cluster",
+    "functionsPlanId": "functions-plan",
+    "functionsStorageAccount": "functions-storage",
     "identityId": "identity",
     "managedEnvironmentId": "container-apps-environment",
     "resourceGroup": "resource-group",
+    "serviceBusNamespace": "service-bus",
     "vaultUri": "vault",
     "workspaceId": "logs",
 }

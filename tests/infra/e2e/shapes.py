@@ -64,6 +64,7 @@ def _in_group(kind: str, name: str, **more: Any) -> Shape:
 
 
 _ZONE = f"{GROUP}/providers/Microsoft.Network/privateDnsZones/{{privateZoneName}}"
+_IDENTITY = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{{resourceName}}"
 _ENDPOINT = f"{GROUP}/providers/Microsoft.Network/privateEndpoints/{{privateEndpointName}}"
 SHAPES: Mapping[str, Shape] = {
     "azure-native:resources:ResourceGroup": Shape(GROUP),
@@ -76,6 +77,11 @@ SHAPES: Mapping[str, Shape] = {
     "azure-native:keyvault:Vault": _in_group("Microsoft.KeyVault/vaults", "vaultName", flat=False),
     "azure-native:app:ManagedEnvironment": _in_group("Microsoft.App/managedEnvironments", "environmentName"),
     "azure-native:containerservice:ManagedCluster": _in_group("Microsoft.ContainerService/managedClusters", "resourceName"),
+    "azure-native:managedidentity:FederatedIdentityCredential": Shape(
+        f"{_IDENTITY}/federatedIdentityCredentials/{{federatedIdentityCredentialResourceName}}"
+    ),
+    "azure-native:storage:StorageAccount": _in_group("Microsoft.Storage/storageAccounts", "accountName"),
+    "azure-native:servicebus:Namespace": _in_group("Microsoft.ServiceBus/namespaces", "namespaceName"),
     "azure-native:web:AppServicePlan": _in_group("Microsoft.Web/serverfarms", "name"),
     "azure-native:network:VirtualNetwork": _in_group("Microsoft.Network/virtualNetworks", "virtualNetworkName"),
     "azure-native:network:NetworkSecurityGroup": _in_group(

@@ -10,6 +10,7 @@ import pytest
 
 from localazure import engine
 from tests.localazure.arm.bodies import SUBSCRIPTION, located
+from tests.support.outputs import read_outputs
 
 RECORD = {
     "tenantId": "connectsoft",
@@ -25,7 +26,10 @@ RECORD = {
     "attempt": 2,
 }
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-cs-0123456789abcdef"
-STEPS = ["ResourceGroup", "Identity", "Workspace", "KeyVault", "KeyVaultAccess", "ManagedEnvironment", "Cluster"]
+STEPS = [
+    "ResourceGroup", "Identity", "Workspace", "KeyVault", "KeyVaultAccess", "ServiceBus", "ServiceBusSending",
+    "ServiceBusReceiving", "ManagedEnvironment", "Cluster", "ClusterFederation",
+]  # fmt: skip
 
 
 class Steps:
@@ -62,6 +66,7 @@ async def test_an_environment_is_made_with_its_outputs_and_tags(local) -> None:
         "clusterServer": "https://127.0.0.1:6443",
         "clusterCertificateAuthority": base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode(),
         "clusterNamespace": "cs-env-0123456789abcdef",
+        "serviceBusNamespace": "sb-0123456789abcdef",
     }
     group = await local.arm.get(GROUP)
     assert group["tags"] == {
@@ -88,7 +93,26 @@ async def test_only_what_the_targets_need_is_made(local) -> None:
         "functionsPlanId": "ElasticPremium",
         "appServicePlanId": "PremiumV3",
     }
-    assert len(creations(local)) == 7
+    assert outputs["functionsStorageAccount"] == "stfn0123456789abcdef"
+    assert sum("/roleAssignments/" in path for path in creations(local)) == 5
+    assert len(creations(local)) == 13
+
+
+async def test_whatever_the_app_reads_is_put_out(local) -> None:
+    every = ["aks", "container-apps", "functions", "app-service"]
+    outputs = await engine.make({**RECORD, "computeTargets": every}, arm=local.arm, progress=Steps())
+    assert read_outputs() <= set(outputs)
+
+
+async def test_the_pods_of_its_namespace_may_be_its_identity(local) -> None:
+    outputs = await engine.make(RECORD, arm=local.arm, progress=Steps())
+    cluster = await local.arm.get(f"{GROUP}/providers/Microsoft.ContainerService/managedClusters/aks-0123456789abcdef")
+    credential = await local.arm.get(f"{outputs['identityId']}/federatedIdentityCredentials/aks")
+    assert credential["properties"] == {
+        "issuer": cluster["properties"]["oidcIssuerProfile"]["issuerURL"],
+        "subject": f"system:serviceaccount:{outputs['clusterNamespace']}:default",
+        "audiences": ["api://AzureADTokenExchange"],
+    }
 
 
 @pytest.mark.parametrize("step", STEPS)

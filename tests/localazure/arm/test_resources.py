@@ -104,7 +104,7 @@ async def test_what_is_absent_is_204_to_delete_and_404_to_read(local) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "expected"),
     [
-        ("GET", f"{GROUP}/providers/Microsoft.Storage/storageAccounts/x", (501, "NotImplemented")),
+        ("GET", f"{GROUP}/providers/Microsoft.Sql/servers/x", (501, "NotImplemented")),
         ("GET", f"{SUBSCRIPTION}/tagNames", (501, "NotImplemented")),
         ("POST", GROUP, (405, "MethodNotAllowed")),
         ("PUT", GROUP, (400, "LocationRequired")),

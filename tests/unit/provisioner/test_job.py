@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -197,6 +198,22 @@ async def test_who_was_replaced_while_he_worked_writes_nothing_more(
     stored = await world.stored(operation)
     assert (nudged, stored.result, stored.worker) == ([], None, "exec-2")
     assert [step.status for step in stored.steps] == ["Running"]
+
+
+async def test_who_finds_it_to_be_cancelled_begins_nothing_and_calls_it_no_failure(
+    world: World,
+    engine: Engine,
+    job: Callable[[str], Job],
+    nudged: list[Run],
+    operation: Operation,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await replace(world, operation, cancel={"by": "ada", "at": "2026-06-11T12:00:00Z"})
+    with caplog.at_level(logging.INFO):
+        await job("exec-1").work(run_of(operation))
+    assert (engine.records, nudged, await result(world, operation)) == ([], [], None)
+    assert {record.levelno for record in caplog.records} == {logging.INFO}
+    assert "ada asked to cancel it" in caplog.text
 
 
 async def test_what_has_ended_is_left_alone(

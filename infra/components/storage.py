@@ -1,7 +1,7 @@
-"""Two storage accounts: one of the app (its table, the host's state, its package), one of Pulumi's state alone.
+"""A storage account that only roles open: shared keys are off, so there is no connection string to leak.
 
-Shared keys are off, so nothing but a role opens them: there is no connection string to leak. The accounts answer on public
-addresses, over TLS 1.2 and to tokens only: a Flex Consumption plan fetches its package from outside the network.
+It answers on public addresses, over TLS 1.2 and to tokens only: a Flex Consumption plan fetches its package from outside
+the network, and the hosts of tenants' function apps stand in none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from infra.components.ground import Component, Ground, Named
 
 KIND = "Microsoft.Storage/storageAccounts"
 API_VERSION = "2024-01-01"
-PACKAGES, STATE, TABLE = "app-packages", "pulumi-state", "runtime"
 
 
 def plain(ground: Ground, prefix: str) -> str:
@@ -25,6 +24,8 @@ def plain(ground: Ground, prefix: str) -> str:
 
 
 class Account(Component):
+    """`protect`: the engine refuses to delete it."""
+
     def __init__(
         self,
         ground: Ground,
@@ -32,6 +33,7 @@ class Account(Component):
         prefix: str,
         *,
         workspace: str,
+        protect: bool = False,
         parent: pulumi.Resource,
         after: list[pulumi.Resource],
     ) -> None:
@@ -50,7 +52,7 @@ class Account(Component):
             minimum_tls_version="TLS1_2",
             enable_https_traffic_only=True,
             public_network_access="Enabled",
-            opts=ground.options(self.named, self, after, protect=ground.production),
+            opts=ground.options(self.named, self, after, protect=protect),
             **ground.tracked(),
         )
         logs.diagnose(ground, f"{step}Metrics", self.named, workspace, parent=self, after=[self.resource], logs=False)
