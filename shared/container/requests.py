@@ -16,6 +16,7 @@ from shared.runtime.configurations.service import Publishing
 from shared.runtime.decommissioning.service import Decommissioning
 from shared.runtime.deployments.reading import DeploymentReader
 from shared.runtime.deployments.service import Deployments
+from shared.runtime.drift.ground import Surveying
 from shared.runtime.drift.reading import DriftReader
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Isolation
@@ -34,6 +35,7 @@ from shared.runtime.scaling.enforcement import Enforcing
 from shared.runtime.scaling.reading import Policies
 from shared.runtime.scaling.service import Scalings
 from shared.runtime.secrets.reading import Bindings
+from shared.runtime.secrets.resolution import Resolver
 from shared.runtime.secrets.service import Binding
 from shared.runtime.timeline.reading import Timeline
 
@@ -136,6 +138,15 @@ class Requests(Outside):
     @cached_property
     def operations(self) -> Operations:
         return Operations(self.store)
+
+    @cached_property
+    def resolver(self) -> Resolver:
+        return Resolver(self.store, self.configurations)
+
+    @cached_property
+    def surveying(self) -> Surveying:
+        signing_key = self.settings.state.signing_key
+        return Surveying(self.store, self.catalog, self.policies, self.resolver, self.targets, signing_key)
 
     @cached_property
     def drift_reader(self) -> DriftReader:

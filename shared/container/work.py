@@ -21,7 +21,6 @@ from shared.runtime.health import sweep as health_sweep
 from shared.runtime.rollout.effects import Effects
 from shared.runtime.rollout.plan import Plans
 from shared.runtime.scaling import activities as scaling
-from shared.runtime.secrets.resolution import Resolver
 from shared.runtime.upkeep import sweep as upkeep
 from shared.runtime.upkeep.following import Following
 from shared.runtime.upkeep.settling import End, Settling
@@ -42,12 +41,11 @@ class Work(Requests):
 
     @cached_property
     def deploying(self) -> deploying.Deps:
-        resolver = Resolver(self.store, self.configurations)
         return deploying.Deps(
             runs=self.runs,
             ending=self.ending,
             catalog=self.catalog,
-            preparing=Preparing(self.catalog, resolver, self.policies, self.registries.resolve),
+            preparing=Preparing(self.catalog, self.resolver, self.policies, self.registries.resolve),
             plans=Plans(self.store, draw),
             effects=Effects(self.targets),
             witness=self.witness,
@@ -120,12 +118,5 @@ class Work(Requests):
 
     @cached_property
     def drift_sweep(self) -> drift_sweep.Deps:
-        return drift_sweep.Deps(
-            self.isolation,
-            self.catalog,
-            self.policies,
-            self.journal,
-            self.index,
-            self.targets,
-            self.settings.state.signing_key,
-        )
+        signing_key = self.settings.state.signing_key
+        return drift_sweep.Deps(self.isolation, self.surveying, self.journal, self.index, signing_key)

@@ -20,6 +20,7 @@ from shared.kernel.errors import Refused, Transient
 from shared.targets import aks_objects as objects
 from shared.targets import aks_scaling as scaling
 from shared.targets import aks_secrets, naming
+from shared.targets.aks_holding import OURS
 from shared.targets.aks_reading import Listing, observations
 from shared.targets.port import Observation, Scaling, Site, Stamp, Workload
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _TRIES = 8  # controllers write an object's status all the time while it rolls out
-COUNT_MANAGER = "runtime-cloud-replicas"
-STAMP_MANAGER = "runtime-cloud-stamp"
+COUNT_MANAGER = f"{OURS}-replicas"
+STAMP_MANAGER = f"{OURS}-stamp"
 
 
 class Aks:

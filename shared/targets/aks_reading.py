@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from shared.targets import aks_secrets, naming
+from shared.targets.aks_holding import holders
 from shared.targets.aks_objects import REFERENCE_PREFIX, content
-from shared.targets.port import Observation, ObservedReplica, ObservedRevision
+from shared.targets.port import Observation, ObservedBounds, ObservedReplica, ObservedRevision
 
 Json = dict[str, Any]
 
@@ -40,8 +41,9 @@ def observations(listing: Listing, observed_at: datetime) -> dict[str, Observati
     for one in listing.pods:
         if not one["metadata"].get("deletionTimestamp"):
             pods[_owner(one, "ReplicaSet")].append(one)
-    scaled = {one.get("spec", {}).get("scaleTargetRef", {}).get("name") for one in listing.autoscalers}
-    settings = {one["metadata"]["name"]: one.get("data") or {} for one in listing.config_maps}
+    scaled = {one.get("spec", {}).get("scaleTargetRef", {}).get("name"): one for one in listing.autoscalers}
+    maps = {one["metadata"]["name"]: one for one in listing.config_maps}
+    settings = {name: one.get("data") or {} for name, one in maps.items()}
     classes = {one["metadata"]["name"]: one for one in listing.secret_classes}
     found = {}
     for deployment in listing.deployments:
@@ -52,9 +54,11 @@ def observations(listing: Listing, observed_at: datetime) -> dict[str, Observati
             observed_at=observed_at,
             replicas=int(deployment["spec"].get("replicas", 1)),
             autoscaled=name in scaled,
+            bounds=_bounds(scaled.get(name)),
             env=_env(template, settings, aks_secrets.files(template, classes)),
             revisions=_revisions(deployment, sets[name], pods),
             stamp=_annotation(deployment, naming.STAMP_ANNOTATION),
+            holders=holders(deployment, [maps[one] for one in _sources(template) if one in maps]),
         )
         found[seen.service_id] = seen
     return found
@@ -184,10 +188,23 @@ def _env(template: Json, settings: Mapping[str, Mapping[str, str]], files: Mappi
     """As the process sees it: ConfigMaps first, variables of the container over them."""
     container = _first_container(template)
     env: dict[str, str] = {}
-    for source in container.get("envFrom") or []:
-        env |= settings.get((source.get("configMapRef") or {}).get("name", ""), {})
+    for name in _sources(template):
+        env |= settings.get(name, {})
     env |= {row["name"]: str(row.get("value") or "") for row in container.get("env") or []}
     return {name: files.get(value) or _value(value) for name, value in env.items()}
+
+
+def _sources(template: Json) -> list[str]:
+    """Names of the ConfigMaps that the container takes its variables from."""
+    sources = _first_container(template).get("envFrom") or []
+    return [(source.get("configMapRef") or {}).get("name", "") for source in sources]
+
+
+def _bounds(autoscaler: Json | None) -> ObservedBounds | None:
+    if autoscaler is None:
+        return None
+    spec = autoscaler["spec"]
+    return ObservedBounds(min_replicas=int(spec.get("minReplicas") or 1), max_replicas=int(spec["maxReplicas"]))
 
 
 def _value(value: str) -> str:

@@ -31,12 +31,13 @@ from lightkube.types import PatchType
 from shared.azure.credentials import CredentialFactory
 from shared.azure.failures import MESSAGE_LENGTH, asking, retry_after
 from shared.kernel.errors import Refused, RuntimeCloudError, Transient
+from shared.targets.aks_holding import OURS
 
 Json = dict[str, Any]
 
 # The application that AKS clusters accept tokens of Microsoft Entra for, the same in every tenant.
 SCOPE: Final = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
-MANAGER: Final = "runtime-cloud"
+MANAGER: Final = OURS
 _MARGIN = 300  # seconds before its end at which a token is replaced
 _PAGE = 500
 _TIMEOUT = httpx2.Timeout(15.0, connect=5.0)

@@ -13,10 +13,11 @@ from typing import Any
 
 from shared.targets import naming
 from shared.targets.container_app_bodies import revision_of
-from shared.targets.port import Observation, ObservedReplica, ObservedRevision
+from shared.targets.port import Observation, ObservedBounds, ObservedReplica, ObservedRevision
 
 Json = dict[str, Any]
 
+MOST_BY_DEFAULT = 10  # replicas: learn.microsoft.com, "Scaling in Azure Container Apps"
 _SETTLED = frozenset({"Running", "RunningAtMaxScale", "ScaledToZero"})
 
 
@@ -61,7 +62,12 @@ def secrets_used(revisions: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 def autoscaled(scale: Mapping[str, Any]) -> bool:
-    return bool(scale.get("rules")) or (scale.get("minReplicas") or 0) != scale.get("maxReplicas", 10)
+    return bool(scale.get("rules")) or (scale.get("minReplicas") or 0) != scale.get("maxReplicas", MOST_BY_DEFAULT)
+
+
+def _bounds(scale: Mapping[str, Any]) -> ObservedBounds:
+    most = scale.get("maxReplicas") or MOST_BY_DEFAULT
+    return ObservedBounds(min_replicas=scale.get("minReplicas") or 0, max_replicas=most)
 
 
 def at_rest(app: Mapping[str, Any]) -> bool:
@@ -122,6 +128,7 @@ def observation(
         observed_at=observed_at,
         replicas=int(count or 0),
         autoscaled=autoscaled(scale),
+        bounds=_bounds(scale) if autoscaled(scale) else None,
         env=_env(app, template),
         revisions=[*observed, *_unborn(app, revisions)],
         stamp=tag(app, naming.STAMP_TAG),

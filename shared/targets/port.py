@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Literal, Protocol
 
 from shared.kernel.canonical import sha256
@@ -119,6 +120,29 @@ class ObservedRevision(Record):
     reason: str | None = None  # the target's own word for why not
 
 
+class Field(StrEnum):
+    """What of a service can be somebody's to decide."""
+
+    IMAGE = "image"
+    SETTINGS = "settings"
+    REPLICAS = "replicas"
+
+
+class Holder(StrEnum):
+    """Who wrote a field last, where the target keeps book of it."""
+
+    PLATFORM = "platform"
+    AUTOSCALER = "autoscaler"
+    SOMEBODY = "somebody"
+
+
+class ObservedBounds(Record):
+    """What an autoscaler keeps the count within."""
+
+    min_replicas: int
+    max_replicas: int
+
+
 class Observation(Record):
     """One service as the target tells it now. A service the target does not have is absent from the answer."""
 
@@ -126,9 +150,11 @@ class Observation(Record):
     observed_at: datetime
     replicas: int  # wanted by the target itself, after any autoscaler
     autoscaled: bool  # whether an autoscaler owns the count
+    bounds: ObservedBounds | None = None  # of that autoscaler; None without one
     env: dict[str, str]  # plain values; references as "keyvault:<uri>"
     revisions: list[ObservedRevision]
     stamp: str | None
+    holders: dict[Field, Holder] = {}  # empty where the target keeps no book
 
     @property
     def serving(self) -> ObservedRevision | None:

@@ -13,10 +13,12 @@ from typing import Any
 
 from shared.targets import naming
 from shared.targets import web_site_bodies as bodies
-from shared.targets.port import Observation, ObservedReplica, ObservedRevision
+from shared.targets.port import Observation, ObservedBounds, ObservedReplica, ObservedRevision
 from shared.targets.web_site_bodies import SCALING_TAG, Flavour
+from shared.targets.web_site_scaling import policy_of
 
 Json = dict[str, Any]
+MOST_ELASTIC = 100  # instances of an Elastic Premium plan that has no limit of its own
 
 
 def tag(document: Mapping[str, Any], name: str) -> str | None:
@@ -104,6 +106,14 @@ class Place:
             return int(config(self.document).get("functionAppScaleLimit") or 0) != self.count(flavour)
         return bool(tag(self.document, SCALING_TAG))
 
+    def bounds(self, flavour: Flavour) -> ObservedBounds | None:
+        """Within which it scales; None when somebody made its policy unreadable."""
+        settings, policy = config(self.document), policy_of(self.document)
+        if flavour.is_functions:
+            most = int(settings.get("functionAppScaleLimit") or 0) or MOST_ELASTIC
+            return ObservedBounds(min_replicas=self.count(flavour), max_replicas=most)
+        return ObservedBounds(min_replicas=policy.min_replicas, max_replicas=self.count(flavour)) if policy else None
+
     def replicas(self, flavour: Flavour) -> list[ObservedReplica]:
         if not self.runs:
             return []
@@ -144,6 +154,7 @@ def observation(
         observed_at=observed_at,
         replicas=len(shown.replicas(flavour)) if autoscaled else shown.count(flavour),
         autoscaled=autoscaled,
+        bounds=shown.bounds(flavour) if autoscaled else None,
         env=shown.env,
         revisions=revisions,
         stamp=tag(production.document, naming.STAMP_TAG),

@@ -1,4 +1,4 @@
-"""What is wanted against what a target tells: one rule per kind of finding, pure.
+"""What is wanted against what the targets tell, pure: rule by rule (`rules`), redacted, without what people ignore.
 
 Specifications are compared, never readiness: a replica that does not start is health's to tell. What cannot be read, or is
 changing just now, is not judged at all: it raises nothing, and it resolves nothing.
@@ -6,14 +6,22 @@ changing just now, is not judged at all: it raises nothing, and it resolves noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from shared.runtime.catalog.model import Placed, version_of
-from shared.runtime.drift.model import FindingKind, Owner
-from shared.targets.port import Observation, ObservedRevision
+from shared.runtime.drift.ignoring import IgnoreRule, is_left_out
+from shared.runtime.drift.model import Finding, FindingKind, Owner
+from shared.runtime.drift.redaction import ABSENT, Redaction, cut
+from shared.runtime.drift.rules import OTHERWISE, RULES, Part, Rule, Seen
+from shared.runtime.environments.infrastructure import InfrastructureLook
+from shared.runtime.scaling.model import ScalingPolicy
+from shared.targets.port import Observation
 
-ABSENT = "absent"
+NAMED = 5  # fields in a text
+RESOURCE = "infrastructure"
+
+Observed = Mapping[str, Mapping[str, Observation]]
 
 
 @dataclass(frozen=True)
@@ -26,91 +34,160 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What is to be, as it was read before any target was asked.
+
+    `services`: by id, with secrets at the version their bindings use now. `policies`: by (service, target). `known`:
+    services that the inventory has of somebody else. `look`: of the infrastructure; None when none is of today's state.
+    """
+
+    services: Mapping[str, Placed]
+    policies: Mapping[tuple[str, str], ScalingPolicy]
+    redaction: Redaction
+    rules: Sequence[IgnoreRule] = ()
+    known: frozenset[str] = frozenset()
+    look: InfrastructureLook | None = None
+
+    @property
+    def targets(self) -> frozenset[str]:
+        return frozenset(placed.target for placed in self.services.values())
+
+
+@dataclass(frozen=True)
 class Compared:
     """`unread`: services whose target could not be asked. `unjudged`: those, and the ones in the middle of a change."""
 
-    differences: list[Difference]
-    unread: frozenset[str]
-    unjudged: frozenset[str]
+    differences: list[Difference] = field(default_factory=list)
+    unread: frozenset[str] = frozenset()
+    unjudged: frozenset[str] = frozenset()
+    undecided: frozenset[tuple[FindingKind, str]] = frozenset()  # kinds that could not be told of a service
+    targets_read: bool = True  # every target of the environment
+    infrastructure_read: bool = False
+
+    def judged(self, finding: Finding) -> bool:
+        """Whether the comparison says something about it: that it is not among the differences means that it is gone."""
+        kind, service_id = finding.kind, finding.service_id
+        if service_id is None:
+            return kind is FindingKind.INFRASTRUCTURE_MISMATCH and self.infrastructure_read
+        if service_id in self.unjudged or (kind, service_id) in self.undecided:
+            return False
+        return self.targets_read or kind is not FindingKind.UNEXPECTED_SERVICE
 
 
-@dataclass(frozen=True)
-class Seen:
-    """One service: as it is wanted and as its target tells it."""
+@dataclass
+class _Course:
+    """What the comparison has come to so far."""
 
-    placed: Placed
-    observation: Observation
-    serving: ObservedRevision
-    scaled: bool  # a scaling policy owns its count
+    wanted: Wanted
+    differences: list[Difference] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
+    changing: set[str] = field(default_factory=set)
+    undecided: set[tuple[FindingKind, str]] = field(default_factory=set)
 
+    def take(self, service_id: str | None, kind: FindingKind, owner: Owner, parts: Iterable[Part]) -> None:
+        rules = self.wanted.rules
+        left = [one for one in parts if not (rules and is_left_out(rules, service_id, kind, one.field))]
+        if left:
+            self.differences.append(Difference(kind, service_id, *_texts(kind, left), owner))
 
-@dataclass(frozen=True)
-class Rule:
-    """`found` gives what was wanted and what is, as texts to show; None when the two agree."""
+    def judge(self, service_id: str, seen: Seen) -> None:
+        explained = False
+        for rule in RULES:
+            explained |= self._ruled(service_id, rule, seen)
+        if not explained:
+            self._ruled(service_id, OTHERWISE, seen)
 
-    kind: FindingKind
-    owner: Owner
-    found: Callable[[Seen], tuple[str, str] | None]
-
-
-def _image(seen: Seen) -> tuple[str, str] | None:
-    wanted, actual = seen.placed.workload.image, seen.serving.image
-    if wanted == actual:
-        return None
-    versions = version_of(wanted), version_of(actual)
-    telling = all(versions) and versions[0] != versions[1]
-    return versions if telling else (wanted, actual)
-
-
-def _replica_count(seen: Seen) -> tuple[str, str] | None:
-    """A count under an autoscaler, or under a policy whose autoscaler is still to come, is not the deployment's."""
-    wanted, actual = seen.placed.workload.replicas, seen.observation.replicas
-    if seen.scaled or seen.observation.autoscaled or wanted == actual:
-        return None
-    return str(wanted), str(actual)
+    def _ruled(self, service_id: str, rule: Rule, seen: Seen) -> bool:
+        """Whether the rule found something."""
+        parts = rule.found(seen)
+        if parts is None:
+            self.undecided.add((rule.kind, service_id))
+            return False
+        if parts:
+            self.take(service_id, rule.kind, seen.owner(rule.field, rule.owner), parts)
+        return bool(parts)
 
 
-RULES = (
-    Rule(FindingKind.IMAGE_VERSION_MISMATCH, Owner.DEPLOYMENT, _image),
-    Rule(FindingKind.REPLICA_COUNT_MISMATCH, Owner.DEPLOYMENT, _replica_count),
-)
-JUDGED = frozenset({FindingKind.MISSING_SERVICE, *(rule.kind for rule in RULES)})
-
-
-def compare(
-    wanted: Mapping[str, Placed],
-    observed: Mapping[str, Mapping[str, Observation]],
-    policies: Container[tuple[str, str]],
-) -> Compared:
+def compare(wanted: Wanted, observed: Observed, targets: Iterable[str] = ()) -> Compared:
     """The differences between what is wanted and what was observed.
 
     Args:
-        wanted: service id -> its wanted state and target.
         observed: target -> service id -> observation, of every target that could be read and of no other.
-        policies: the (service, target) pairs that a scaling policy owns the count of.
+        targets: all that the environment has.
     """
-    differences: list[Difference] = []
-    unread, changing = set(), set()
-    for service_id, placed in wanted.items():
+    course = _Course(wanted)
+    for service_id, placed in wanted.services.items():
         if placed.target not in observed:
-            unread.add(service_id)
+            course.unread.add(service_id)
             continue
         observation = observed[placed.target].get(service_id)
         if observation is None:
-            differences.append(_missing(service_id, placed))
-        elif observation.serving is None:
-            changing.add(service_id)
+            course.take(service_id, FindingKind.MISSING_SERVICE, Owner.DEPLOYMENT, [_missing(placed)])
+        elif (serving := observation.serving) is None:
+            course.changing.add(service_id)
         else:
-            scaled = (service_id, placed.target) in policies
-            differences += _differences(service_id, Seen(placed, observation, observation.serving, scaled))
-    return Compared(differences, frozenset(unread), frozenset(unread | changing))
+            policy = wanted.policies.get((service_id, placed.target))
+            course.judge(service_id, Seen(placed, observation, serving, policy, wanted.redaction))
+    _unexpected(course, observed)
+    if wanted.look is not None:
+        course.take(None, FindingKind.INFRASTRUCTURE_MISMATCH, Owner.UNKNOWN, _infrastructure(wanted.look))
+    return Compared(
+        course.differences,
+        frozenset(course.unread),
+        frozenset(course.unread | course.changing),
+        frozenset(course.undecided),
+        targets_read=all(target in observed for target in targets),
+        infrastructure_read=wanted.look is not None,
+    )
 
 
-def _missing(service_id: str, placed: Placed) -> Difference:
+def strangers(services: Mapping[str, Placed], observed: Observed) -> set[str]:
+    """Services that run where nobody wants them."""
+    return {
+        service_id
+        for target, seen in observed.items()
+        for service_id in seen
+        if service_id not in services or services[service_id].target != target
+    }
+
+
+def _unexpected(course: _Course, observed: Observed) -> None:
+    services = course.wanted.services
+    for service_id in sorted(strangers(services, observed) - course.wanted.known):
+        placed = services.get(service_id)
+        found = [
+            (target, one[service_id])
+            for target, one in observed.items()
+            if service_id in one and (placed is None or placed.target != target)
+        ]
+        serving = [(target, revision) for target, one in found if (revision := one.serving) is not None]
+        if not serving:
+            course.changing.add(service_id)
+            continue
+        told = [f"{version_of(revision.image) or revision.image} on {target}" for target, revision in serving]
+        actual = cut(", ".join(told))
+        parts = [Part("service", ABSENT, actual)]
+        course.take(service_id, FindingKind.UNEXPECTED_SERVICE, Owner.UNKNOWN, parts)
+
+
+def _missing(placed: Placed) -> Part:
     image = placed.workload.image
-    return Difference(FindingKind.MISSING_SERVICE, service_id, version_of(image) or image, ABSENT, Owner.DEPLOYMENT)
+    return Part("service", version_of(image) or image, ABSENT)
 
 
-def _differences(service_id: str, seen: Seen) -> list[Difference]:
-    found = [(rule, rule.found(seen)) for rule in RULES]
-    return [Difference(rule.kind, service_id, *texts, rule.owner) for rule, texts in found if texts]
+def _infrastructure(look: InfrastructureLook) -> list[Part]:
+    return [Part(one.resource, "as provisioned", one.told) for one in look.differences]
+
+
+_NAMELESS = frozenset({"image", "replicas", "bounds", "service", "revision"})
+
+
+def _texts(kind: FindingKind, parts: Sequence[Part]) -> tuple[str, str]:
+    """One field as it is; of several, each by its name."""
+    if len(parts) == 1 and parts[0].field in _NAMELESS and kind is not FindingKind.INFRASTRUCTURE_MISMATCH:
+        return parts[0].desired, parts[0].actual
+    more = f"; {len(parts) - NAMED} more" if len(parts) > NAMED else ""
+    named = parts[:NAMED]
+    desired = "; ".join(f"{cut(one.field)}: {one.desired}" for one in named)
+    actual = "; ".join(f"{cut(one.field)}: {one.actual}" for one in named)
+    return desired + more, actual + more

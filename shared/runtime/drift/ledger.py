@@ -44,7 +44,7 @@ class Ledger:
     def post(self, standing: Sequence[Finding], compared: Compared, now: datetime) -> list[Posting]:
         """The findings that the scan changes; what it could not judge is left as it stands.
 
-        `standing`: all findings of the kinds that were compared, resolved ones too.
+        `standing`: all findings, resolved ones too.
         """
         by_id = {finding.finding_id: finding for finding in standing}
         met = {self._ident(difference): difference for difference in compared.differences}
@@ -52,7 +52,7 @@ class Ledger:
         gone = [
             finding
             for finding in standing
-            if not finding.resolved and finding.finding_id not in met and finding.service_id not in compared.unjudged
+            if not finding.resolved and finding.finding_id not in met and compared.judged(finding)
         ]
         return postings + [_posted(finding, Transition.RESOLVE, FindingStatus.RESOLVED) for finding in gone]
 
@@ -71,7 +71,9 @@ class Ledger:
         }
         if not _is_back(finding, now):
             return _posted(finding, Transition.SEE, finding.status, seen)
-        anew = {"detected_at": now, "decision": None}
+        anew: dict[str, Any] = {"detected_at": now, "decision": None}
+        if finding.status is not FindingStatus.REMEDIATING:  # a remedy that did not help counts, whatever came before
+            anew["attempts"] = None
         return _posted(finding, Transition.REOPEN, FindingStatus.REOPENED, {**seen, **anew})
 
     def _detected(self, ident: str, difference: Difference, now: datetime) -> Posting:

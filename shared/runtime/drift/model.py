@@ -21,7 +21,13 @@ MOST = 10_000  # findings of an environment: 500 services, every kind, and what 
 class FindingKind(StrEnum):
     IMAGE_VERSION_MISMATCH = "ImageVersionMismatch"
     REPLICA_COUNT_MISMATCH = "ReplicaCountMismatch"
+    CONFIGURATION_MISMATCH = "ConfigurationMismatch"
+    SECRET_VERSION_MISMATCH = "SecretVersionMismatch"  # noqa: S105 - a kind of finding
+    SCALING_POLICY_MISMATCH = "ScalingPolicyMismatch"
     MISSING_SERVICE = "MissingService"
+    UNEXPECTED_SERVICE = "UnexpectedService"
+    INFRASTRUCTURE_MISMATCH = "InfrastructureMismatch"  # of the environment itself
+    ISOLATION_BREACH = "IsolationBreach"  # of the platform's own environment; no scan raises or resolves it
 
 
 class Severity(StrEnum):
@@ -34,17 +40,23 @@ class Severity(StrEnum):
 SEVERITY = {
     FindingKind.MISSING_SERVICE: Severity.CRITICAL,
     FindingKind.IMAGE_VERSION_MISMATCH: Severity.HIGH,
+    FindingKind.ISOLATION_BREACH: Severity.CRITICAL,
+    FindingKind.INFRASTRUCTURE_MISMATCH: Severity.HIGH,
+    FindingKind.SECRET_VERSION_MISMATCH: Severity.HIGH,
+    FindingKind.CONFIGURATION_MISMATCH: Severity.MEDIUM,
     FindingKind.REPLICA_COUNT_MISMATCH: Severity.MEDIUM,
+    FindingKind.SCALING_POLICY_MISMATCH: Severity.MEDIUM,
+    FindingKind.UNEXPECTED_SERVICE: Severity.LOW,
 }
 
 
 class Owner(StrEnum):
-    """Who decides on the field that differs."""
+    """Who decides on the field that differs; unknown where nobody of ours does, or somebody else took it. Never guessed."""
 
     DEPLOYMENT = "deployment"
     SCALING_POLICY = "scaling-policy"
     ROTATION = "rotation"
-    NOBODY = "nobody"
+    UNKNOWN = "unknown"
 
 
 class FindingStatus(StrEnum):
@@ -79,6 +91,7 @@ class Finding(Record):
     first_seen_at: datetime
     last_seen_at: datetime
     occurrences: int  # scans that saw it
+    attempts: int | None = None  # remediations since it was detected
     decision: Decision | None = None
 
     @property
@@ -98,7 +111,7 @@ class Scan(Record):
     started_at: datetime | None = None
     completed_at: datetime | None = None
     status: ScanStatus = ScanStatus.NEVER
-    not_reached: list[str] = []  # ids of the services whose target could not be read
+    not_reached: list[str] = []  # services whose target could not be read, and targets that nothing of ours runs on
 
     def covers(self, tick: datetime) -> bool:
         """Whether a scan of that tick would be late, or a repetition."""

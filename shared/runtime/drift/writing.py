@@ -8,45 +8,23 @@ A person's decision on a finding meanwhile voids the scan just so: the next one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.events.journal import Cause, Journal, Transaction
-from shared.kernel.ids import EnvironmentId
 from shared.kernel.trace import trace_id_of
 from shared.operations.slot import Slot
-from shared.runtime.catalog.model import Placed
 from shared.runtime.drift.events import DriftDetected
+from shared.runtime.drift.ground import Ground
 from shared.runtime.drift.ledger import Posting
 from shared.runtime.drift.model import Finding, Scan
-from shared.runtime.environments.isolation import Admitted
 from shared.store import keys
 from shared.store.port import Conflict, Row
-from shared.targets.port import Scaling
 
 FINDINGS = 40  # in one transaction: with an event each, their outbox rows and the rest, 84 of the table's 100 changes
 NAMED = 5  # findings in a summary
 ACTOR = "drift-sweep"
 CLIENT = "runtime-cloud"
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What a scan stands on, as it was read before it looked at any target."""
-
-    admitted: Admitted
-    wanted: Mapping[str, Placed]
-    policies: Mapping[tuple[str, str], Scaling]
-    rows: Mapping[str, Row]  # of findings, by id
-    findings: Mapping[str, Finding]  # those that can be read, by id
-
-    @property
-    def environment_id(self) -> EnvironmentId:
-        return self.admitted.environment.environment_id
-
-    def may_write(self, finding: Finding) -> bool:
-        """A finding whose row cannot be read is left to whoever looks after the alert; the others go on."""
-        return finding.finding_id in self.findings or finding.finding_id not in self.rows
 
 
 @dataclass(frozen=True)

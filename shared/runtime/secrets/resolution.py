@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shared.events.journal import Place
 from shared.kernel.errors import ValidationFailed
+from shared.runtime.catalog.model import Placed
 from shared.runtime.configurations.model import SecretRef, Value, as_variable
 from shared.runtime.configurations.reading import Configurations
 from shared.runtime.secrets.model import SecretBinding
@@ -36,6 +37,19 @@ class Resolver:
             variables[key] = _referenced(bindings, key, value) if isinstance(value, SecretRef) else as_variable(value)
         return variables
 
+    async def current(self, place: Place, services: Mapping[str, Placed]) -> dict[str, Placed]:
+        """The same services with each secret at the version its own binding uses now, in two reads for all of them."""
+        referring = [placed for placed in services.values() if _refers(placed.workload.env)]
+        named = sorted({placed.configuration_id for placed in referring if placed.configuration_id})
+        found = await self.configurations.several(place, named)
+        values = {ident: one.values for ident, one in found.items()}
+        bindings = await self._bindings(place, [value for one in values.values() for value in one.values()])
+        changed = {
+            placed.workload.service_id: _at_current(bindings, values.get(placed.configuration_id or "", {}), placed)
+            for placed in referring
+        }
+        return {**services, **changed}
+
     async def _bindings(self, place: Place, values: Iterable[object]) -> dict[str, SecretBinding]:
         wanted = {value.binding_id for value in values if isinstance(value, SecretRef)}
         rows = await self.store.gather(place.partition, sorted(wanted)) if wanted else {}
@@ -46,12 +60,21 @@ class Resolver:
 
         The configuration that made them says which binding is whose. What is not bound any more stays as it was.
         """
-        if configuration_id is None or not any(isinstance(value, SecretReference) for value in env.values()):
+        if configuration_id is None or not _refers(env):
             return dict(env)
         configuration = await self.configurations.find(place, configuration_id)
         values = configuration.values if configuration else {}
         bindings = await self._bindings(place, values.values())
         return {key: _current(bindings, values.get(key), value) for key, value in env.items()}
+
+
+def _refers(env: Variables) -> bool:
+    return any(isinstance(value, SecretReference) for value in env.values())
+
+
+def _at_current(bindings: Mapping[str, SecretBinding], values: Mapping[str, Value], placed: Placed) -> Placed:
+    env = {key: _current(bindings, values.get(key), value) for key, value in placed.workload.env.items()}
+    return placed.model_copy(update={"workload": placed.workload.model_copy(update={"env": env})})
 
 
 def _current(

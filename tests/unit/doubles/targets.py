@@ -13,7 +13,17 @@ from datetime import datetime, timedelta
 
 from shared.kernel.clock import Clock
 from shared.kernel.errors import Superseded
-from shared.targets.port import Observation, ObservedReplica, ObservedRevision, Site, Stamp, Workload
+from shared.targets.naming import secret_uri
+from shared.targets.port import (
+    Observation,
+    ObservedBounds,
+    ObservedReplica,
+    ObservedRevision,
+    SecretReference,
+    Site,
+    Stamp,
+    Workload,
+)
 
 Intrusion = Callable[[], None]
 
@@ -102,12 +112,14 @@ class FakeTarget:
 
     def _observation(self, service_id: str, service: Service) -> Observation:
         serving = service.revisions.get(service.serving or "")
+        bounds = _bounds(service.scaled or (serving.workload if serving else None))
         return Observation(
             service_id=service_id,
             observed_at=self.clock(),
             replicas=serving.workload.replicas if serving else 0,
-            autoscaled=False,
-            env={},
+            autoscaled=bounds is not None,
+            bounds=bounds,
+            env=_env(serving.workload) if serving else {},
             revisions=[self._observed(name, one, service) for name, one in service.revisions.items()],
             stamp=service.stamp.text if service.stamp else None,
         )
@@ -140,3 +152,15 @@ class FakeTarget:
     def of(self, method: str) -> list[str]:
         """The services that met `method`, in order."""
         return [service_id for name, service_id, _ in self.effects if name == method]
+
+
+def _env(workload: Workload) -> dict[str, str]:
+    return {
+        name: f"keyvault:{secret_uri(value)}" if isinstance(value, SecretReference) else value
+        for name, value in workload.env.items()
+    }
+
+
+def _bounds(workload: Workload | None) -> ObservedBounds | None:
+    scaling = workload.scaling if workload else None
+    return ObservedBounds(min_replicas=scaling.min_replicas, max_replicas=scaling.max_replicas) if scaling else None

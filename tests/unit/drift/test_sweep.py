@@ -10,16 +10,20 @@ from shared.access.caller import Caller
 from shared.events.envelope import EventType
 from shared.kernel.errors import NotFound, Refused, Transient
 from shared.operations.slot import Slot
+from shared.runtime.configurations.reading import Configurations
+from shared.runtime.drift.ground import Surveying
 from shared.runtime.drift.model import PREFIX, Finding, Scan, ScanStatus
 from shared.runtime.drift.model import FindingStatus as Status
 from shared.runtime.drift.reading import DriftReader
 from shared.runtime.drift.sweep import Deps, scan_environment, scan_shard
+from shared.runtime.environments.infrastructure import InfrastructureLook, Looks, ResourceChange, ResourceDifference
 from shared.runtime.environments.model import ComputeTarget, EnvironmentStatus
 from shared.runtime.scaling.model import ScalingPolicy
 from shared.runtime.scaling.reading import Policies
+from shared.runtime.secrets.resolution import Resolver
 from shared.store import keys
 from shared.targets.port import Scaling
-from tests.unit.drift.world import CALLER, NOON, SHARDS, TENANT, Cloud, World, image_of, observed, placed
+from tests.unit.drift.world import CALLER, NOON, SHARDS, TENANT, VAULT, Cloud, World, image_of, observed, placed
 
 
 @pytest.fixture
@@ -27,16 +31,17 @@ def world() -> World:
     return World()
 
 
+KEY = b"signing key"
+
+
 def deps_of(world: World) -> Deps:
-    return Deps(
-        world.isolation,
-        world.catalog,
-        Policies(world.store),
-        world.journal,
-        world.index,
-        world.targets,
-        b"signing key",
-    )
+    return surveyed(world, world.targets)
+
+
+def surveyed(world: World, targets) -> Deps:
+    resolver = Resolver(world.store, Configurations(world.store))
+    surveying = Surveying(world.store, world.catalog, Policies(world.store), resolver, targets, KEY)
+    return Deps(world.isolation, surveying, world.journal, world.index, KEY)
 
 
 async def scan(world: World) -> None:
@@ -165,10 +170,13 @@ async def test_an_environment_that_was_listed_and_never_came_is_nothing(world: W
     assert await world.rows() == {}
 
 
-async def test_an_environment_without_services_is_never_scanned(world: World) -> None:
+async def test_an_environment_without_services_is_scanned_for_what_nobody_wants(world: World) -> None:
     await world.stand()
+    world.apps.running = {"miner": observed("miner")}
     await scan(world)
-    assert (await last_scan(world)).status is ScanStatus.NEVER
+    [finding] = await findings(world)
+    assert (finding.kind, finding.service_id, finding.severity) == ("UnexpectedService", "miner", "Low")
+    assert (await last_scan(world)).status is ScanStatus.COMPLETE
 
 
 async def test_the_slot_is_as_free_and_of_the_same_generation_after_a_scan(world: World) -> None:
@@ -186,7 +194,7 @@ async def test_nothing_found_is_a_complete_scan_and_no_line_in_the_log(world: Wo
     assert await findings(world) == []
     assert await last_scan(world) == Scan(started_at=world.time, completed_at=world.time, status=ScanStatus.COMPLETE)
     assert await world.log() == []
-    assert world.apps.asked == []  # nothing of this environment runs there
+    assert world.apps.asked  # nothing is wanted there, but something could run
 
 
 @pytest.mark.parametrize("failure", [Transient("kubernetes"), Refused("kubernetes", "Forbidden")], ids=repr)
@@ -270,8 +278,102 @@ async def test_findings_of_services_that_a_later_release_took_away_resolve(world
     await drifted(world)
     await scan(world)
     await world.want()
+    world.aks.running = {}
     await scan(world)
     assert [finding.status for finding in await findings(world)] == [Status.RESOLVED]
+
+
+async def test_one_that_a_release_took_away_and_that_runs_on_is_unexpected(world: World) -> None:
+    await drifted(world)
+    await scan(world)
+    await world.want()
+    await scan(world)
+    by_kind = {finding.kind: finding.status for finding in await findings(world)}
+    assert by_kind == {"ImageVersionMismatch": Status.RESOLVED, "UnexpectedService": Status.OPEN}
+
+
+async def test_one_that_was_told_of_by_somebody_else_is_not(world: World) -> None:
+    await world.stand()
+    world.aks.running = {"legacy": observed("legacy")}
+    await world.tell(placed("legacy"))
+    await scan(world)
+    assert await findings(world) == []
+
+
+async def test_what_nobody_wants_resolves_only_when_every_target_was_read(world: World) -> None:
+    await world.stand()
+    world.aks.running = {"miner": observed("miner")}
+    await scan(world)
+    world.aks.failure = Transient("kubernetes")
+    await scan(world)
+    [finding] = await findings(world)
+    assert finding.status is Status.OPEN
+    assert (await last_scan(world)).not_reached == ["aks"]
+    world.aks.failure, world.aks.running = None, {}
+    await scan(world)
+    [finding] = await findings(world)
+    assert finding.status is Status.RESOLVED
+
+
+async def looked(world: World, *resources: str, generation: int = 1) -> bool:
+    """The provisioner's look, a moment after the last one."""
+    found = [ResourceDifference(resource=one, change=ResourceChange.UPDATE, properties=["sku"]) for one in resources]
+    at = world.later(1)
+    look = InfrastructureLook(started_at=at, completed_at=at, generation=generation, differences=found)
+    return await Looks(world.store, world.draw).record(world.place, look)
+
+
+async def test_what_a_look_at_the_infrastructure_found_is_one_finding_of_the_environment(world: World) -> None:
+    await world.stand()
+    assert await looked(world, "vault::kv")
+    await scan(world)
+    [finding] = await findings(world)
+    assert (finding.kind, finding.service_id, finding.severity, finding.owner) == (
+        "InfrastructureMismatch",
+        None,
+        "High",
+        "unknown",
+    )
+    assert (finding.desired, finding.actual) == ("vault::kv: as provisioned", "vault::kv: changed (sku)")
+    await looked(world)
+    await scan(world)
+    assert [one.status for one in await findings(world)] == [Status.RESOLVED]
+    await looked(world, "vault::kv")
+    await scan(world)
+    assert [one.status for one in await findings(world)] == [Status.REOPENED]
+
+
+async def test_a_look_from_before_an_operation_neither_raises_nor_resolves(world: World) -> None:
+    await world.stand()
+    assert await looked(world, "vault::kv")
+    await scan(world)
+    await looked(world)
+    await world.deploy(ends=True)
+    await scan(world)
+    assert [(one.status, one.occurrences) for one in await findings(world)] == [(Status.OPEN, 1)]
+    assert not await looked(world, generation=1)
+    assert await looked(world, generation=2)
+
+
+async def test_a_look_that_an_operation_or_a_later_look_overtook_is_not_kept(world: World) -> None:
+    await world.stand()
+    assert await looked(world, "vault::kv")
+    old = InfrastructureLook(started_at=NOON, completed_at=NOON, generation=1, differences=[])
+    assert not await Looks(world.store, world.draw).record(world.place, old)
+    await world.deploy(ends=False)
+    assert not await looked(world, generation=2)
+
+
+async def test_a_secret_is_wanted_at_the_version_that_its_binding_uses_now(world: World) -> None:
+    await world.stand(await world.bound("api", consumers="0" * 32, binding="1" * 32))
+    world.aks.running = {"api": observed("api", env={"DB": f"keyvault:{VAULT}/secrets/db/{'0' * 32}"})}
+    await scan(world)
+    [finding] = await findings(world)
+    assert (finding.kind, finding.owner) == ("SecretVersionMismatch", "rotation")
+    assert (finding.desired[-4:], finding.actual[-4:]) == ("1111", "0000")
+    world.aks.running = {"api": observed("api", env={"DB": f"keyvault:{VAULT}/secrets/db/{'1' * 32}"})}
+    await scan(world)
+    assert [one.status for one in await findings(world)] == [Status.RESOLVED]
 
 
 async def test_an_unreadable_finding_is_left_alone_and_the_others_are_posted(world: World) -> None:
@@ -307,10 +409,7 @@ async def test_a_shard_is_scanned_whole_though_one_of_its_environments_fails(wor
     elsewhere = World(next(f"env-{number:016x}" for number in range(64) if _shard(f"env-{number:016x}") == 1), world.store)
     await drifted(elsewhere)
     targets = _Together({one.environment.environment_id: one.aks for one in [*worlds, elsewhere]})
-    deps = Deps(
-        world.isolation, world.catalog, Policies(world.store), world.journal, world.index, {"aks": targets}, b"signing key"
-    )
-    await scan_shard(deps, 0, world.later(300))
+    await scan_shard(surveyed(world, {"aks": targets}), 0, world.later(300))
     assert [len(await findings(one)) for one in worlds] == [1, 1, 1, 0, 1, 1, 1, 1, 1, 1]
     assert await findings(elsewhere) == []
 

@@ -13,6 +13,7 @@ from shared.access.caller import Caller
 from shared.events.active import Active, Listed
 from shared.events.envelope import EventType
 from shared.events.journal import Entry, Journal, Place
+from shared.kernel.clock import text
 from shared.kernel.ids import EnvironmentId, OperationId
 from shared.operations.slot import Slot
 from shared.runtime.catalog.model import Placed, RuntimeService, Snapshot, Source, version_of
@@ -31,11 +32,23 @@ from shared.runtime.environments.model import (
 from shared.store import keys
 from shared.store.memory import MemoryStore
 from shared.store.port import Delete, Put, Row
-from shared.targets.port import Observation, ObservedReplica, ObservedRevision, Site, Stamp, Workload
+from shared.targets.port import (
+    Field,
+    Holder,
+    Observation,
+    ObservedBounds,
+    ObservedReplica,
+    ObservedRevision,
+    SecretReference,
+    Site,
+    Stamp,
+    Workload,
+)
 
 NOON = datetime(2026, 6, 11, 12, tzinfo=UTC)
 TENANT = "connectsoft"
 SHARDS = 4
+VAULT = "https://kv-booking.vault.azure.net"
 DEPLOYMENT = "dep-00000000000000aa00000000000000d1"
 CALLER = Caller(TENANT, "ada", "control-plane", frozenset({"runtime.drift.read"}), "trace-1")
 Before = Callable[[], Awaitable[None]]
@@ -78,9 +91,22 @@ def image_of(version: str, name: str = "api") -> str:
     return f"acr.azurecr.io/{name}:{version}"
 
 
-def placed(service_id: str, *, version: str = "1.4.2", replicas: int = 2, target: str = "aks") -> Placed:
-    workload = Workload(service_id=service_id, image=image_of(version), replicas=replicas, release=DEPLOYMENT)
-    return Placed(target=target, workload=workload)
+Env = Mapping[str, str | SecretReference]
+
+
+def placed(
+    service_id: str,
+    *,
+    version: str = "1.4.2",
+    replicas: int = 2,
+    target: str = "aks",
+    env: Env | None = None,
+    configuration_id: str | None = None,
+) -> Placed:
+    workload = Workload(
+        service_id=service_id, image=image_of(version), replicas=replicas, env=dict(env or {}), release=DEPLOYMENT
+    )
+    return Placed(target=target, workload=workload, configuration_id=configuration_id)
 
 
 def observed(
@@ -89,11 +115,15 @@ def observed(
     image: str = image_of("1.4.2"),
     replicas: int = 2,
     autoscaled: bool = False,
+    bounds: tuple[int, int] | None = None,
+    env: Mapping[str, str] | None = None,
+    name: str = "r0123456789",
+    holders: Mapping[Field, Holder] | None = None,
     serving: bool = True,
     addresses: Sequence[str] = ("http://10.2.0.7:8080",),
 ) -> Observation:
     revision = ObservedRevision(
-        name="r1",
+        name=name,
         image=image,
         replicas=[ObservedReplica(name="r1-0", ready=False)],  # readiness is nobody's business here
         addresses=list(addresses),
@@ -105,9 +135,11 @@ def observed(
         observed_at=NOON,
         replicas=replicas,
         autoscaled=autoscaled,
-        env={},
+        bounds=ObservedBounds(min_replicas=bounds[0], max_replicas=bounds[1]) if bounds else None,
+        env=dict(env or {}),
         revisions=[revision],
         stamp=None,
+        holders=dict(holders or {}),
     )
 
 
@@ -180,6 +212,26 @@ class World:
             await self.store.commit(self.place.partition, self.draw(), [Delete(row.key, row.version)])
         for service_id, one in by_id.items():
             await self.put(keys.service(service_id), _inventory(service_id, one).document())
+
+    async def tell(self, service: Placed) -> None:
+        """Somebody else puts a service into the inventory."""
+        service_id = service.workload.service_id
+        row = _inventory(service_id, service).model_copy(update={"source": Source.IMPORT})
+        await self.put(keys.service(service_id), row.document())
+
+    async def bound(self, service_id: str, *, consumers: str, binding: str) -> Placed:
+        """A service with a secret at version `consumers`, whose binding uses `binding`."""
+        own = self.environment.environment_id.removeprefix("env-") + "0" * 16
+        common = {"tenantId": TENANT, "environmentId": self.environment.environment_id, "traceId": "trace-1"}
+        at = {"createdAt": text(NOON)}
+        secret = {"name": "db", "secretName": "db", "version": binding}
+        about = {"secretBindingId": f"sec-{own}", "serviceId": service_id, "vaultUri": VAULT, "boundBy": "ada"}
+        await self.put(f"sec-{own}", common | at | about | {"secrets": [secret]})
+        values = {"DB": {"secretRef": f"sec-{own}/db"}}
+        published = {"configurationId": f"cfg-{own}", "version": 1, "contentHash": "0", "publishedBy": "ada"}
+        await self.put(f"cfg-{own}", common | at | published | {"values": values})
+        reference = SecretReference(vault_uri=VAULT, secret_name="db", version=consumers)
+        return placed(service_id, env={"DB": reference}, configuration_id=f"cfg-{own}")
 
     async def deploy(self, *, ends: bool) -> None:
         """An operation takes the slot, and frees it again when it `ends`."""

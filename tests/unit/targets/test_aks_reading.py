@@ -8,7 +8,7 @@ import pytest
 
 from shared.targets import aks_objects as objects
 from shared.targets.aks_reading import Listing, observations
-from shared.targets.port import Observation, Site, Stamp, Workload
+from shared.targets.port import Observation, ObservedBounds, Site, Stamp, Workload
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -159,5 +159,6 @@ def test_references_of_earlier_revisions_are_still_read(lists: Lists) -> None:
 
 
 def test_an_autoscaler_owns_the_count(lists: Lists) -> None:
-    lists.autoscalers = [{"spec": {"scaleTargetRef": {"name": "orders"}}}]
+    lists.autoscalers = [{"spec": {"scaleTargetRef": {"name": "orders"}, "maxReplicas": 9}}]
     assert lists.seen().autoscaled
+    assert lists.seen().bounds == ObservedBounds(min_replicas=1, max_replicas=9)

@@ -1,0 +1,148 @@
+"""How a service can differ from what is wanted: one rule per kind, pure. Settings come in and go out redacted.
+
+A rule answers with the fields that differ; with none where the two agree; with None where that cannot be told now, which
+raises nothing and resolves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from shared.runtime.catalog.model import Placed, version_of
+from shared.runtime.drift.model import FindingKind, Owner
+from shared.runtime.drift.redaction import ABSENT, REFERENCE, Redaction, cut
+from shared.runtime.scaling.model import Enforcement, ScalingPolicy, effective
+from shared.targets import naming
+from shared.targets.port import Field, Holder, Observation, ObservedBounds, ObservedRevision, SecretReference
+
+ENFORCED = frozenset({Enforcement.ENFORCED, Enforcement.PARTIAL})
+NO_REFERENCE = "a value, not a reference"
+NO_AUTOSCALER = "no autoscaler"
+NO_POLICY = "no policy"
+AS_DEPLOYED = "as deployed"
+CHANGED = "changed in place"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One field that differs, as texts to show."""
+
+    field: str
+    desired: str
+    actual: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One service: as it is wanted and as its target tells it."""
+
+    placed: Placed
+    observation: Observation
+    serving: ObservedRevision
+    policy: ScalingPolicy | None
+    redaction: Redaction
+
+    def owner(self, field: Field | None, otherwise: Owner) -> Owner:
+        """Of a field that is `otherwise`'s by design, as far as the target's own book does not say something else."""
+        holder = self.observation.holders.get(field, Holder.PLATFORM) if field else Holder.PLATFORM
+        return {Holder.AUTOSCALER: Owner.SCALING_POLICY, Holder.SOMEBODY: Owner.UNKNOWN}.get(holder, otherwise)
+
+
+Parts = Sequence[Part] | None
+NONE: Sequence[Part] = ()
+
+
+@dataclass(frozen=True)
+class Rule:
+    kind: FindingKind
+    field: Field | None  # in the target's book; None where it keeps none of it
+    owner: Owner
+    found: Callable[[Seen], Parts]
+
+
+def image(seen: Seen) -> Parts:
+    wanted, actual = seen.placed.workload.image, seen.serving.image
+    if wanted == actual:
+        return NONE
+    versions = version_of(wanted), version_of(actual)
+    told = versions if all(versions) and versions[0] != versions[1] else (wanted, actual)
+    return [Part("image", *map(cut, told))]
+
+
+def replicas(seen: Seen) -> Parts:
+    """A count under an autoscaler, or under a policy whose autoscaler is still to come, is not the deployment's."""
+    wanted, actual = seen.placed.workload.replicas, seen.observation.replicas
+    if seen.policy is not None or seen.observation.autoscaled or wanted == actual:
+        return NONE
+    return [Part("replicas", str(wanted), str(actual))]
+
+
+def configuration(seen: Seen) -> Parts:
+    """Plain settings, and references where a plain one is wanted."""
+    wanted, actual, of = seen.placed.workload.env, seen.observation.env, seen.redaction.of
+    parts = []
+    for name in sorted({*wanted, *actual}):
+        value = wanted.get(name)
+        if isinstance(value, SecretReference):
+            continue
+        desired, found = of(value), of(actual.get(name))
+        if desired != found:
+            parts.append(Part(name, desired, found))
+    return parts
+
+
+def revision(seen: Seen) -> Parts:
+    """What was changed in place: a revision serves that we did not make, and nobody adopted."""
+    name = seen.serving.name
+    strange = not naming.is_revision(name) and name != seen.placed.adopted_revision
+    return [Part("revision", AS_DEPLOYED, CHANGED)] if strange else NONE
+
+
+def secrets(seen: Seen) -> Parts:
+    parts = []
+    for name, value in seen.placed.workload.env.items():
+        if not isinstance(value, SecretReference):
+            continue
+        desired, actual = f"{REFERENCE}{naming.secret_uri(value)}", seen.observation.env.get(name)
+        if actual is None or actual.rstrip("/").lower() != desired.lower():
+            parts.append(Part(name, cut(desired), _reference(actual)))
+    return parts
+
+
+def _reference(actual: str | None) -> str:
+    if actual is None:
+        return ABSENT
+    return cut(actual) if actual.startswith(REFERENCE) else NO_REFERENCE
+
+
+def scaling(seen: Seen) -> Parts:
+    """A policy that is enforced, or that nobody applied: bounds, or that nothing scales at all."""
+    policy, bounds = seen.policy, seen.observation.bounds
+    if policy is None:
+        strange = bounds is not None and seen.placed.workload.scaling is None
+        return [Part("bounds", NO_POLICY, _told(bounds))] if bounds is not None and strange else NONE
+    if policy.enforcement not in ENFORCED:
+        return None
+    wanted = policy.effective or effective(policy.target, policy.requested)
+    desired = ObservedBounds(min_replicas=wanted.min_replicas, max_replicas=wanted.max_replicas)
+    if not seen.observation.autoscaled:
+        fixed = desired.min_replicas == desired.max_replicas == seen.observation.replicas
+        return NONE if fixed else [Part("bounds", _told(desired), NO_AUTOSCALER)]
+    if bounds is None:
+        return None
+    return NONE if bounds == desired else [Part("bounds", _told(desired), _told(bounds))]
+
+
+def _told(bounds: ObservedBounds) -> str:
+    return f"{bounds.min_replicas} to {bounds.max_replicas} replicas"
+
+
+RULES = (
+    Rule(FindingKind.IMAGE_VERSION_MISMATCH, Field.IMAGE, Owner.DEPLOYMENT, image),
+    Rule(FindingKind.REPLICA_COUNT_MISMATCH, Field.REPLICAS, Owner.DEPLOYMENT, replicas),
+    Rule(FindingKind.CONFIGURATION_MISMATCH, Field.SETTINGS, Owner.DEPLOYMENT, configuration),
+    Rule(FindingKind.SECRET_VERSION_MISMATCH, Field.SETTINGS, Owner.ROTATION, secrets),
+    Rule(FindingKind.SCALING_POLICY_MISMATCH, None, Owner.SCALING_POLICY, scaling),
+)
+OTHERWISE = Rule(FindingKind.CONFIGURATION_MISMATCH, Field.SETTINGS, Owner.DEPLOYMENT, revision)  # where no other explains
