@@ -3,6 +3,7 @@
 In Azure a host name leads to the environment's Envoy; here every `fqdn` is `127.0.0.1:<port>` and the port decides. Each
 request is routed by itself: the forwarder reads one request head, asks for `Connection: close` on both sides and then
 copies bytes, so that a client's kept connection never outlives a change of the traffic. Without a ready replica: 503.
+HTTP/2 goes to one replica as it is, for as long as its connection: who speaks it here (gRPC health) asks once and leaves.
 
 Ports are drawn once per address and kept on the shelf. One that somebody else took meanwhile is drawn again, with a
 warning: the address changes, as it would for an app that was made anew.
@@ -28,6 +29,7 @@ _HEAD_LIMIT = 64 * 1024
 _HEAD_SECONDS = 60.0
 _CONNECT_SECONDS = 5.0
 _CONNECTION = re.compile(rb"\r\n(?:connection|keep-alive|x-forwarded-proto):[^\r\n]*", re.IGNORECASE)
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _HOST = re.compile(rb"\r\nhost:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _NO_REPLICA = b"no healthy upstream"
@@ -42,6 +44,7 @@ class Ingress:
     def __init__(self, shelf: Shelf, tls: ssl.SSLContext) -> None:
         self._shelf = shelf
         self._tls = tls
+        tls.set_alpn_protocols(["h2", "http/1.1"])
         self._reserved: dict[str, socket.socket] = {}
         self._servers: dict[str, asyncio.Server] = {}
         self._connections: set[asyncio.Task[None]] = set()
@@ -133,7 +136,7 @@ async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, c
 
 def _for_one_request(head: bytes) -> bytes:
     """The head with `Connection: close`; an upgrade keeps its connection, for it is the last request on it."""
-    if _UPGRADE.search(head):
+    if head == _PREFACE or _UPGRADE.search(head):
         return head
     return _CONNECTION.sub(b"", head)[:-2] + b"Connection: close\r\nX-Forwarded-Proto: https\r\n\r\n"
 

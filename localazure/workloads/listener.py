@@ -2,22 +2,20 @@
 
 Answers GET and HEAD of any path, keeps connections alive, and answers pipelined requests in their order, one at a time. A
 request it cannot read, or one with a body, is answered and the connection closed: nothing of a body is ever taken for a
-request. A client that goes away while an answer is being delayed costs nothing.
+request. A client that goes away while an answer is being delayed costs nothing. Who opens with HTTP/2's preface is served
+gRPC health instead (`grpc_health`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
 
+from localazure.workloads.grpc_health import PREFACE, GrpcHealth, Responder
 from localazure.workloads.health import Answer
 
 HEAD_LIMIT = 16 * 1024  # bytes of request line and headers
-
-# What a replica does when it is asked: the answer and the seconds to wait before it is given.
-Responder = Callable[[], tuple[Answer, float]]
 
 
 class Connection(asyncio.Protocol):
@@ -27,6 +25,7 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         self._delayed: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
+        self._grpc: GrpcHealth | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -37,6 +36,8 @@ class Connection(asyncio.Protocol):
         self._transport = None
         if self._delayed is not None:
             self._delayed.cancel()
+        if self._grpc is not None:
+            self._grpc.lost()
 
     def close(self) -> None:
         """Cut the connection at once, as the end of a process does."""
@@ -44,8 +45,13 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        if self._grpc is not None:
+            return self._grpc.feed(data)
         self._buffer += data
-        self._serve()
+        if self._buffer.startswith(PREFACE) and self._transport is not None:
+            self._grpc = GrpcHealth(self._respond, self._transport.write, self._transport.close)
+            return self._grpc.feed(self._buffer)
+        return self._serve()
 
     def _serve(self) -> None:
         while self._delayed is None and self._transport is not None and not self._transport.is_closing():

@@ -78,9 +78,13 @@ class Requests(Outside):
         return Bindings(self.store)
 
     @cached_property
-    def witness(self) -> Witness:
+    def prober(self) -> Prober:
         networks = Networks.parse(self.settings.platform.probe_networks)
-        return Witness(self.targets, Prober(networks, now), now)
+        return Prober(networks, now, timeout=self.settings.pace.probe_timeout)
+
+    @cached_property
+    def witness(self) -> Witness:
+        return Witness(self.targets, self.prober, now)
 
     @cached_property
     def inventory(self) -> Inventory:

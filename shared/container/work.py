@@ -18,6 +18,8 @@ from shared.runtime.drift import sweep as drift_sweep
 from shared.runtime.environments import activities as provisioning
 from shared.runtime.environments.ending import Ending
 from shared.runtime.health import sweep as health_sweep
+from shared.runtime.health.patience import Hysteresis, Retrying
+from shared.runtime.health.witness import Witness
 from shared.runtime.rollout.effects import Effects
 from shared.runtime.rollout.plan import Plans
 from shared.runtime.scaling import activities as scaling
@@ -113,8 +115,17 @@ class Work(Requests):
 
     @cached_property
     def health_sweep(self) -> health_sweep.Deps:
-        stale_after = self.settings.pace.stale_after
-        return health_sweep.Deps(self.isolation, self.catalog, self.witness, self.journal, self.index, stale_after)
+        pace = self.settings.pace
+        return health_sweep.Deps(
+            isolation=self.isolation,
+            catalog=self.catalog,
+            witness=Witness(self.targets, Retrying(self.prober, pace.probe_attempts), now),
+            journal=self.journal,
+            index=self.index,
+            stale_after=pace.stale_after,
+            budget=pace.look_budget,
+            hysteresis=Hysteresis(pace.health_failures, pace.health_successes),
+        )
 
     @cached_property
     def drift_sweep(self) -> drift_sweep.Deps:

@@ -72,6 +72,15 @@ class PaceSettings:
     transient_budget: float
     operation_poll: float
     activity_limit: float  # host.json's functionTimeout: an activity that began so long ago has ended
+    probe_timeout: float  # for one attempt
+    probe_attempts: int
+    health_failures: int  # looks in a row until a service that worked is shown as one that does not
+    health_successes: int  # and back
+
+    @property
+    def look_budget(self) -> timedelta:
+        """What a health sweep's look at an environment may take: below the interval, and as late as a tick may be."""
+        return timedelta(seconds=0.8 * max(10.0, self.health_interval))
 
     @property
     def stale_after(self) -> timedelta:
@@ -146,6 +155,12 @@ def _whole(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise ValueError("it needs a whole number, 0 or more")
     return int(text)
+
+
+def _count(text: str) -> int:
+    if (count := _whole(text)) < 1:
+        raise ValueError("it needs a whole number, 1 or more")
+    return count
 
 
 def _shards(text: str) -> int:
@@ -229,6 +244,10 @@ def _pace(reader: _Reader) -> PaceSettings:
         transient_budget=reader.read("TRANSIENT_BUDGET_SECONDS", _seconds, "600"),
         operation_poll=reader.read("OPERATION_POLL_SECONDS", _seconds, "60"),
         activity_limit=reader.read("ACTIVITY_LIMIT_SECONDS", _seconds, "600"),
+        probe_timeout=reader.read("PROBE_TIMEOUT_SECONDS", _seconds, "5"),
+        probe_attempts=reader.read("PROBE_ATTEMPTS", _count, "2"),
+        health_failures=reader.read("HEALTH_FAILURES", _count, "2"),
+        health_successes=reader.read("HEALTH_SUCCESSES", _count, "2"),
     )
 
 

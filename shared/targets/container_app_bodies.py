@@ -67,7 +67,7 @@ def app(site: Site, stamp: Stamp, workload: Workload, content: Json, traffic: li
         "ingress": {
             "external": True,  # the platform probes each revision from outside
             "targetPort": workload.health.port,
-            "transport": "auto",
+            "transport": "http2" if workload.health.format == "grpc" else "auto",  # gRPC needs HTTP/2 end to end
             "allowInsecure": False,
             "traffic": traffic,
         },

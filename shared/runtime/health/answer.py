@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
 
+from shared.runtime.health.exchange import BadAnswer
+
 MAX_HEAD = 16 * 1024
 MAX_CHUNK_LINE = 256
 MAX_INTERIM = 4  # 1xx answers before the real one
@@ -20,10 +22,6 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 
 NO_CONTENT = (204, 304)
-
-
-class BadAnswer(Exception):
-    """The message is a code: `bad-response`, `too-large`, `disconnected`."""
 
 
 class _State(Enum):
@@ -38,7 +36,7 @@ class _State(Enum):
 
 
 class Answer:
-    """Feed it bytes until it is `done`.
+    """A `Talk` that only listens.
 
     Args:
         max_body: bytes of the decoded body.
@@ -59,14 +57,13 @@ class Answer:
     def done(self) -> bool:
         return self._state is _State.DONE
 
-    def feed(self, data: bytes) -> None:
-        """Take what arrived. Raises `BadAnswer`."""
+    def feed(self, data: bytes) -> bytes:
         self._buffer += data
         while not self.done and _STEPS[self._state](self):
             pass
+        return b""
 
     def end(self) -> None:
-        """The peer closed. Raises `BadAnswer` when it owed us more."""
         if self._state is _State.UNTIL_CLOSE:
             self._state = _State.DONE
         if not self.done:

@@ -16,7 +16,8 @@ class ServiceHealth(Record):
     since: datetime  # when the status last changed
     cause: str | None = None  # what made the worst of it: a check, a replica, or why nobody could tell
     image: str | None = None
-    seen_at: datetime | None = None  # only when it differs from the sweep's start: this one was not reached
+    seen_at: datetime | None = None  # only when it differs from the sweep's start: not reached, or contradicted since
+    contrary: int = 0  # looks in a row that say otherwise, and are not yet enough (see patience)
 
 
 class EnvironmentHealth(Record):

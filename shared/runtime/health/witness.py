@@ -21,6 +21,8 @@ from shared.runtime.health.prober import Evidence as Answered
 from shared.targets.port import HealthProbe, Observation, ObservedRevision, Site, Target, Workload
 
 UNREACHABLE = "target-unreachable"
+OVERDUE = "not-in-time"
+NOT_REACHED = frozenset({UNREACHABLE, OVERDUE})  # nothing was learned: neither how the service is, nor that it is silent
 ABSENT = "revision-absent"
 OTHER_IMAGE = "other-image"
 STARTING = "starting"
@@ -74,9 +76,20 @@ class Witness:
         """One sample of the expected revision per subject; a target is asked once, whatever the number of services."""
         return await self._looked(site, subjects, self._expected)
 
-    async def attend(self, site: Site, subjects: Sequence[Subject]) -> list[Sample]:
-        """The same of whatever serves."""
-        return await self._looked(site, subjects, self._serving)
+    async def attend(self, site: Site, subjects: Sequence[Subject], within: float) -> list[Sample]:
+        """The same of whatever serves, in `within` seconds: what is not seen by then is `OVERDUE`."""
+        seen: dict[str, Sample] = {}
+
+        async def noted(workload: Workload, observed: Observation | None) -> Sample:
+            seen[workload.service_id] = sample = await self._serving(workload, observed)
+            return sample
+
+        try:
+            async with asyncio.timeout(within):
+                return await self._looked(site, subjects, noted)
+        except TimeoutError:
+            workloads = [subject.workload for subject in subjects]
+            return [seen.get(one.service_id) or self._unseen(one, OVERDUE) for one in workloads]
 
     async def _looked(self, site: Site, subjects: Sequence[Subject], sample: Sampling) -> list[Sample]:
         by_target: dict[str, list[Workload]] = {}

@@ -153,12 +153,6 @@ async def test_a_plain_target_needs_a_good_status_and_nobody_waits_for_its_body(
     assert (await probed(http("500 Oops"), format="plain")).status == "Unhealthy"
 
 
-async def test_grpc_is_not_asked() -> None:
-    async with serving(http("200 OK", HEALTHY)) as server:
-        evidence = await prober().probe(server.url, "/health", "grpc")
-    assert (evidence.status, evidence.detail, server.connections) == ("Unknown", "grpc-not-supported", 0)
-
-
 async def test_the_request_is_one_plain_get_without_credentials() -> None:
     async with serving(http("200 OK", HEALTHY)) as server:
         await prober().probe(server.url, "/health?ready=1", "json")
@@ -383,7 +377,7 @@ async def test_tls_is_spoken_with_the_name_of_the_url_at_the_pinned_address(tmp_
     async def here(host: str, port: int) -> Sequence[Address]:
         return [IPv4Address("127.0.0.1")]
 
-    trusting = prober(resolver=here, tls=ssl.create_default_context(cadata=made.decode()))
+    trusting = prober(resolver=here, tls=lambda: ssl.create_default_context(cadata=made.decode()))
     async with serving(http("200 OK", HEALTHY), tls=theirs) as server:
         good = await trusting.probe(f"https://svc.example:{server.port}", "/health", "json")
         other_name = await trusting.probe(f"https://other.example:{server.port}", "/health", "json")

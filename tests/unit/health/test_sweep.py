@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,14 +14,17 @@ from shared.kernel.errors import Refused, Transient
 from shared.runtime.environments.model import EnvironmentStatus
 from shared.runtime.health.document import Check, Format, HealthStatus
 from shared.runtime.health.model import EnvironmentHealth
+from shared.runtime.health.patience import Hysteresis
 from shared.runtime.health.prober import Evidence
 from shared.runtime.health.sweep import Deps, check_environment, check_shard
-from shared.runtime.health.witness import ABSENT, UNREACHABLE, Witness
+from shared.runtime.health.witness import ABSENT, OVERDUE, UNREACHABLE, Witness
 from shared.store import keys
 from shared.targets.port import Observation
 from tests.unit.drift.world import NOON, SHARDS, TENANT, Cloud, World, nothing, observed, placed
 
 STALE_AFTER = timedelta(seconds=90)
+BUDGET = timedelta(seconds=24)
+AT_ONE_LOOK = Hysteresis(failures=1, successes=1)
 HEALTHY, DEGRADED, UNHEALTHY, UNKNOWN = HealthStatus
 
 
@@ -32,9 +35,12 @@ class Answers:
     at: datetime = NOON
     by_address: dict[str, tuple[HealthStatus, list[Check], str | None]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    silent: set[str] = field(default_factory=set)
 
     async def probe(self, base_url: str, path: str, format: Format) -> Evidence:
         self.asked.append(base_url + path)
+        if base_url in self.silent:
+            await asyncio.sleep(60)
         status, checks, detail = self.by_address.get(base_url, (HEALTHY, [], None))
         return Evidence(status=status, checks=checks, evaluated_at=self.at, detail=detail)
 
@@ -49,9 +55,14 @@ def answers() -> Answers:
     return Answers()
 
 
-def deps_of(world: World, answers: Answers, targets: Mapping[str, Cloud] | None = None) -> Deps:
+def deps_of(
+    world: World,
+    answers: Answers,
+    targets: Mapping[str, Cloud] | None = None,
+    hysteresis: Hysteresis = AT_ONE_LOOK,
+) -> Deps:
     witness = Witness(targets or world.targets, answers, world.clock)
-    return Deps(world.isolation, world.catalog, witness, world.journal, world.index, STALE_AFTER)
+    return Deps(world.isolation, world.catalog, witness, world.journal, world.index, STALE_AFTER, BUDGET, hysteresis)
 
 
 def at(service_id: str) -> Observation:
@@ -169,6 +180,56 @@ async def test_a_service_that_was_never_seen_is_unknown_and_says_why(world: Worl
         assert (row.services["api"].status, row.services["api"].cause) == (UNKNOWN, UNREACHABLE)
         assert row.not_reached == ["api"]
     assert await changes(world) == []
+
+
+async def test_what_is_not_seen_in_time_was_not_reached_and_the_others_are_seen(world: World, answers: Answers) -> None:
+    await stand(world, "api", "slow")
+    seen = await check(world, answers)
+    answers.by_address["http://api"] = (UNHEALTHY, [], "http-500")
+    answers.silent.add("http://slow")
+    tick = world.later(30)
+    deps = replace(deps_of(world, answers), budget=timedelta(seconds=0.05))
+    await check_environment(deps, world.place, tick)
+    row = await health(world)
+    assert (row.not_reached, row.started_at) == (["slow"], tick)
+    assert [(row.services[name].status, row.evaluated_at(name)) for name in ("api", "slow")] == [
+        (UNHEALTHY, tick),
+        (HEALTHY, seen),
+    ]
+
+
+async def test_a_target_that_is_slow_is_left_in_time(world: World, answers: Answers) -> None:
+    await stand(world, "api")
+    world.aks.before = lambda: asyncio.sleep(60)
+    await check_environment(replace(deps_of(world, answers), budget=timedelta(seconds=0.05)), world.place, world.later(30))
+    row = await health(world)
+    assert (row.not_reached, row.services["api"].status, row.services["api"].cause) == (["api"], UNKNOWN, OVERDUE)
+
+
+async def test_a_status_that_stands_is_moved_by_as_many_looks_as_the_settings_say(world: World, answers: Answers) -> None:
+    await stand(world, "api")
+    patient = Hysteresis(failures=2, successes=2)
+    shown = []
+    for status in (HEALTHY, UNHEALTHY, HEALTHY, UNHEALTHY, UNHEALTHY, HEALTHY, HEALTHY):
+        answers.by_address["http://api"] = (status, [Check(name="sql", status=status)], None)
+        tick = world.later(30)
+        await check_environment(deps_of(world, answers, hysteresis=patient), world.place, tick)
+        row = await health(world)
+        shown.append((row.services["api"].status, (tick - row.evaluated_at("api")).total_seconds()))
+    assert shown == [
+        (HEALTHY, 0),
+        (HEALTHY, 30),
+        (HEALTHY, 0),
+        (HEALTHY, 30),
+        (UNHEALTHY, 0),
+        (UNHEALTHY, 30),
+        (HEALTHY, 0),
+    ]
+    assert [change[1:] for change in await changes(world)] == [
+        ("Unknown", "Healthy"),
+        ("Healthy", "Unhealthy"),
+        ("Unhealthy", "Healthy"),
+    ]
 
 
 async def test_one_target_that_is_away_hides_nothing_of_another(world: World, answers: Answers) -> None:
@@ -344,7 +405,7 @@ async def test_a_shard_is_checked_whole_though_some_of_its_environments_fail(
     aks = _Together({one.environment.environment_id: one.aks for one in worlds})
     await check_shard(deps_of(world, answers, {"aks": aks}), 0, world.later(30))
     assert [len(await changes(one)) for one in worlds] == [1, 1, 1, 0, 1, 0, 1, 1, 1, 1]
-    assert aks.most == 8
+    assert aks.most == 9
 
 
 def _shard(environment_id: str) -> int:

@@ -96,10 +96,10 @@ async def test_a_revision_without_replicas_cannot_be_healthy(witness: Witness, t
 
 async def test_a_sweep_looks_at_whatever_serves(witness: Witness, target: FakeTarget) -> None:
     await target.apply(SITE, stamp(1), workload("1"))
-    (nothing,) = await witness.attend(SITE, [Subject("apps", workload("2"))])
+    (nothing,) = await witness.attend(SITE, [Subject("apps", workload("2"))], 10)
     assert nothing.detail == "revision-absent"
     await target.promote(SITE, stamp(1), workload("1"))
-    (sample,) = await witness.attend(SITE, [Subject("apps", workload("2"))])
+    (sample,) = await witness.attend(SITE, [Subject("apps", workload("2"))], 10)
     assert (sample.image, sample.status) == (image("api", "1"), HealthStatus.HEALTHY)
 
 
