@@ -13,6 +13,7 @@ import azure.functions as func
 
 from blueprints import (
     configurations,
+    contract,
     deployments,
     drift,
     environments,
@@ -40,6 +41,7 @@ REST = (
     drift,
     operations,
     internal,
+    contract,
     probes,
 )
 

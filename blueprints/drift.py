@@ -8,7 +8,8 @@ from blueprints.endpoint import Endpoints
 from shared.container import Container
 from shared.http import query
 from shared.http.call import Listing, Reading
-from shared.runtime.drift.model import FindingStatus
+from shared.http.routes import Page
+from shared.runtime.drift.model import Finding, FindingsOf, FindingStatus
 
 
 def register(at: Endpoints, app: Callable[[], Container]) -> None:
@@ -17,11 +18,12 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
         "/drift/{environmentId}",
         scope="runtime.drift.read",
         action="drift.list",
+        answers=Page("findings", Finding, FindingsOf),
         reads={**query.PAGED, "status": query.one_of(FindingStatus)},
     )
     async def list_drift(call: Reading) -> Listing:
         environment_id, limit = call.params["environmentId"], call.query.get("limit", query.DEFAULT_LIMIT)
         status = call.query.get("status")
         page = await app().drift_reader.findings(call.caller, environment_id, status, limit, call.after)
-        members = {"environmentId": environment_id, "lastScan": page.last_scan}
-        return Listing("findings", page.findings, page.after, members)
+        members = FindingsOf(environment_id=environment_id, last_scan=page.last_scan).document()
+        return Listing(page.findings, page.after, members)

@@ -14,10 +14,11 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from shared.http import query
+from shared.http.headers import Deprecation
 from shared.http.message import Request, Response
 from shared.http.problem import problem
-from shared.http.query import Read
-from shared.http.routes import Handler, Route, RouteTable
+from shared.http.query import Parameter
+from shared.http.routes import Answers, Handler, Raised, Route, RouteTable
 from shared.kernel.trace import trace_id_of
 
 Serve = Callable[[Request, df.DurableOrchestrationClient], Awaitable[Response]]
@@ -36,13 +37,17 @@ class Endpoints:
         *,
         scope: str | tuple[str, ...] | None,
         action: str,
+        answers: Answers,
+        raises: tuple[Raised, ...] = (),
         governed: bool = False,
         absolute: bool = False,
-        reads: Mapping[str, Read] | None = None,
+        reads: Mapping[str, Parameter] | None = None,
+        deprecation: Deprecation | None = None,
         while_suspended: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Declare a route. `scope`: any of them opens it, None is open to all; `reads`: its query parameters;
-        `while_suspended`: as in `Route`."""
+        """Declare a route. `scope`: any of them opens it, None is open to all; `answers`: status -> type of the document,
+        or the `Page` of a list; `raises`: errors of its own (those of every route of its kind are known:
+        `shared.http.openapi.failures`); `reads`: its query parameters; `deprecation`, `while_suspended`: as in `Route`."""
         scopes = (scope,) if isinstance(scope, str) else scope
 
         def declare(handler: Handler) -> Handler:
@@ -55,6 +60,9 @@ class Endpoints:
                 handler,
                 absolute=absolute,
                 query=reads or {},
+                answers=answers,
+                raises=raises,
+                deprecation=deprecation,
                 while_suspended=while_suspended,
             )
             self.table.add(route)

@@ -6,11 +6,15 @@ from collections.abc import Callable
 
 from blueprints.endpoint import Endpoints
 from shared.container import Container
+from shared.events.journal import TimelineEntry
 from shared.http import query
 from shared.http.call import Found, Listing, Mutation, Reading
+from shared.http.routes import Page
+from shared.kernel.errors import EnvironmentNotReady, NameTaken, OperationInFlight
 from shared.operations.intent import Answer
 from shared.runtime.decommissioning.service import DecommissionRequest
-from shared.runtime.environments.model import ProvisionRequest
+from shared.runtime.environments.model import EnvironmentChange, Provisioning, ProvisionRequest
+from shared.runtime.health.views import EnvironmentItem, EnvironmentState
 from shared.runtime.interventions.releasing import ReasonRequest
 from shared.runtime.timeline.reading import Filter
 
@@ -19,7 +23,15 @@ WRITE = "runtime.environments.write"
 
 
 def register(at: Endpoints, app: Callable[[], Container]) -> None:
-    @at.endpoint("POST", "/environments", scope=WRITE, action="environments.provision", governed=True)
+    @at.endpoint(
+        "POST",
+        "/environments",
+        scope=WRITE,
+        action="environments.provision",
+        governed=True,
+        answers={202: Provisioning},
+        raises=(NameTaken,),
+    )
     async def provision_environment(call: Mutation, body: ProvisionRequest) -> Answer:
         return await app().environments.provision(call.intent, body)
 
@@ -29,6 +41,8 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
         scope=WRITE,
         action="environments.decommission",
         governed=True,
+        answers={202: EnvironmentChange},
+        raises=(EnvironmentNotReady, OperationInFlight),
     )
     async def decommission_environment(call: Mutation, body: DecommissionRequest) -> Answer:
         return await app().decommissioning.decommission(call.intent, call.environment, body)
@@ -39,29 +53,40 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
         scope="runtime.deployments.write",
         action="environments.release-hold",
         governed=True,
+        answers={200: EnvironmentChange},
     )
     async def release_hold(call: Mutation, body: ReasonRequest) -> Answer:
         return await app().releasing.release(call.intent, call.environment, body)
 
-    @at.endpoint("GET", "/environments/{environmentId}", scope=READ, action="environments.get")
+    @at.endpoint(
+        "GET", "/environments/{environmentId}", scope=READ, action="environments.get", answers={200: EnvironmentState}
+    )
     async def get_environment(call: Reading) -> Found:
         return Found(await app().inventory.environment(call.caller, call.params["environmentId"]))
 
-    @at.endpoint("GET", "/environments", scope=READ, action="environments.list", reads=query.PAGED)
+    @at.endpoint(
+        "GET",
+        "/environments",
+        scope=READ,
+        action="environments.list",
+        answers=Page("environments", EnvironmentItem),
+        reads=query.PAGED,
+    )
     async def list_environments(call: Reading) -> Listing:
         listed, after = await app().inventory.page(call.caller, call.query.get("limit", query.DEFAULT_LIMIT), call.after)
         items = [one.environment.document() | {"summary": one.summary.document()} for one in listed]
-        return Listing("environments", items, after)
+        return Listing(items, after)
 
     @at.endpoint(
         "GET",
         "/environments/{environmentId}/timeline",
         scope=READ,
         action="environments.timeline",
+        answers=Page("entries", TimelineEntry),
         reads={**query.PAGED, "kind": query.text, "from": query.instant, "to": query.instant},
     )
     async def read_timeline(call: Reading) -> Listing:
         wanted = Filter(call.query.get("kind"), call.query.get("from"), call.query.get("to"))
         limit = call.query.get("limit", query.DEFAULT_LIMIT)
         page = await app().timeline.page(call.caller, call.params["environmentId"], wanted, limit, call.after)
-        return Listing("entries", page.entries, page.after)
+        return Listing(page.entries, page.after)

@@ -8,6 +8,7 @@ from blueprints.endpoint import Endpoints
 from shared.container import Container
 from shared.http import query
 from shared.http.call import Found, Reading
+from shared.runtime.health.views import ServiceHealthState
 
 
 def register(at: Endpoints, app: Callable[[], Container]) -> None:
@@ -16,6 +17,7 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
         "/services/{serviceId}/health",
         scope="runtime.health.read",
         action="services.health",
+        answers={200: ServiceHealthState},
         reads={"environmentId": query.text},
     )
     async def get_service_health(call: Reading) -> Found:

@@ -26,22 +26,22 @@ from shared.kernel.errors import MalformedRequest, NotFound
 from shared.kernel.ids import EnvironmentId
 from shared.operations.runs import rerun
 from shared.runtime.environments.isolation import Isolation
-from shared.runtime.health.ingest import Ingest, Observation, Outcome, ReportedCheck
+from shared.runtime.health.ingest import Ingest, Observation, ReportedCheck, ReportOutcome
 
 PENDING = 128  # results of a stream that wait for their turn
 LONGEST_ID = 128  # characters of a report's id
 
 _NUMBERS = {
-    Outcome.ACCEPTED: wire.pb.REPORT_OUTCOME_ACCEPTED,
-    Outcome.STALE: wire.pb.REPORT_OUTCOME_STALE,
-    Outcome.UNKNOWN_SERVICE: wire.pb.REPORT_OUTCOME_UNKNOWN_SERVICE,
-    Outcome.INVALID: wire.pb.REPORT_OUTCOME_INVALID,
+    ReportOutcome.ACCEPTED: wire.pb.REPORT_OUTCOME_ACCEPTED,
+    ReportOutcome.STALE: wire.pb.REPORT_OUTCOME_STALE,
+    ReportOutcome.UNKNOWN_SERVICE: wire.pb.REPORT_OUTCOME_UNKNOWN_SERVICE,
+    ReportOutcome.INVALID: wire.pb.REPORT_OUTCOME_INVALID,
 }
 _WORDS = {
-    Outcome.ACCEPTED: "",
-    Outcome.STALE: "A newer observation of this service is known.",
-    Outcome.UNKNOWN_SERVICE: "There is no such service for this tenant.",
-    Outcome.INVALID: "evaluated_at is in the future.",
+    ReportOutcome.ACCEPTED: "",
+    ReportOutcome.STALE: "A newer observation of this service is known.",
+    ReportOutcome.UNKNOWN_SERVICE: "There is no such service for this tenant.",
+    ReportOutcome.INVALID: "evaluated_at is in the future.",
 }
 
 
@@ -86,21 +86,21 @@ class RuntimeHealthIngest:
             usable = [report.observation for report in together if report.observation is not None]
             outcomes = iter(await self._taken(call, environment_id, usable) if usable else [])
             for report in together:
-                outcome = Outcome.INVALID if report.observation is None else next(outcomes)
+                outcome = ReportOutcome.INVALID if report.observation is None else next(outcomes)
                 answers.append(_answer(report, outcome))
         return answers
 
-    async def _taken(self, call: Call, environment_id: str, observations: Sequence[Observation]) -> list[Outcome]:
+    async def _taken(self, call: Call, environment_id: str, observations: Sequence[Observation]) -> list[ReportOutcome]:
         caller = call.caller
         try:
             admitted = await self.isolation.require(caller.tenant_id, EnvironmentId(environment_id))
         except NotFound:
-            return [Outcome.UNKNOWN_SERVICE] * len(observations)
+            return [ReportOutcome.UNKNOWN_SERVICE] * len(observations)
         if admitted.environment.environment_id != environment_id:
-            return [Outcome.UNKNOWN_SERVICE] * len(observations)
+            return [ReportOutcome.UNKNOWN_SERVICE] * len(observations)
         place, cause = admitted.place, Cause(caller.subject, caller.client_id, caller.trace_id)
 
-        async def take() -> list[Outcome]:
+        async def take() -> list[ReportOutcome]:
             tx = Transaction(place, cause, "health.reported", environment_id, "")
             return await self.ingest.take(tx, observations)
 
@@ -170,7 +170,7 @@ def _check(check: Any) -> ReportedCheck:
     )
 
 
-def _answer(report: Report, outcome: Outcome) -> bytes:
+def _answer(report: Report, outcome: ReportOutcome) -> bytes:
     message = f"{report.wrong} is missing or not acceptable." if report.wrong else _WORDS[outcome]
     answer = wire.pb.ReportHealthResponse(report_id=report.report_id, outcome=_NUMBERS[outcome], message=message)
     return bytes(answer.SerializeToString())

@@ -63,22 +63,27 @@ class Cause:
     caused_by: str | None = None  # the event, finding or log entry that led here
 
 
-class Entry(Record):
-    """A log row."""
+class TimelineEntry(Record):
+    """What a timeline shows of a log row."""
 
     entry_id: str
     at: datetime
     kind: str
     actor: str
-    client_id: str
-    outcome: Outcome = Outcome.ALLOWED
-    code: str | None = None
     summary: str
     resource: str
     operation_id: str | None = None
     decision_id: str | None = None
     caused_by: str | None = None
     trace_id: str
+
+
+class Entry(TimelineEntry):
+    """A log row."""
+
+    client_id: str
+    outcome: Outcome = Outcome.ALLOWED
+    code: str | None = None
     before: str | None = None
     after: str | None = None
     events: list[Event] = []

@@ -49,10 +49,17 @@ class Found:
 class Listing:
     """200 with a page of a list. `after`: the row key the next page begins after, None on the last."""
 
-    plural: str
     items: Sequence[Mapping[str, Any]]
     after: str | None = None
     members: Mapping[str, Any] | None = None  # beside the list
+
+
+@dataclass(frozen=True)
+class Kept:
+    """200 with bytes that do not change while the process lives, and their ETag."""
+
+    body: bytes
+    etag: str
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,14 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, get_type_hints
+from typing import Any
 from urllib.parse import urlencode
 
 from shared.access.authoriser import Authoriser, require_scope
 from shared.access.caller import Caller
 from shared.http import headers, preconditions, query
 from shared.http.body import parse
-from shared.http.call import Found, Listing, Plain, Reading
+from shared.http.call import Found, Kept, Listing, Plain, Reading
 from shared.http.cursor import Cursors
 from shared.http.message import Request, Response
 from shared.http.mutating import Attempt, Mutating
@@ -71,7 +70,7 @@ class Pipeline:
         route = match.route
         if route.scopes is None:
             query.read(request.query, route.query)
-            return self._rendered(request, route, await route.handler())
+            return self._rendered(request, await route.handler())
         caller = await self.authoriser.authenticate(request.headers.get("authorization"), trace_id)
         if route.method == "GET":
             require_scope(caller, route.scopes)
@@ -87,10 +86,10 @@ class Pipeline:
         found = await match.route.handler(Reading(caller, match.ids(), values, after))
         if isinstance(found, Listing):
             found = self._paged(request, match, caller, filters, found)
-        return self._rendered(request, match.route, found)
+        return self._rendered(request, found)
 
     def _paged(self, request: Request, match: Match, caller: Caller, filters: Mapping[str, str], page: Listing) -> Found:
-        document: dict[str, Any] = {**(page.members or {}), page.plural: list(page.items)}
+        document: dict[str, Any] = {**(page.members or {}), match.route.plural: list(page.items)}
         if page.after is not None:
             cursor = self.cursors.seal(caller.tenant_id, match.route.action, filters, page.after)
             document["nextLink"] = _link(request, match, cursor)
@@ -99,8 +98,8 @@ class Pipeline:
     async def _change(self, request: Request, match: Match, caller: Caller, hub: Hub) -> Response:
         route, attempt = match.route, self.mutating.attempt(caller, match)
         try:
-            model = _body_type(route.handler)
-            document = self._permitted(request, attempt, model)
+            model = route.body
+            document = self._permitted(request, attempt)
             if _is_dry_run(request):
                 return _rehearsed(
                     await attempt.rehearse(document, lambda: self._validated(request, route, model, document))
@@ -129,11 +128,11 @@ class Pipeline:
             return None
         return preconditions.etag_of(_json(found.document))
 
-    def _permitted(self, request: Request, attempt: Attempt, model: type[Record] | None) -> dict[str, Any]:
+    def _permitted(self, request: Request, attempt: Attempt) -> dict[str, Any]:
         """The body, once tenant and scope are settled: who may not ask learns nothing about how it was asked."""
         caller, route = attempt.caller, attempt.match.route
         try:
-            attempt.document = document = parse(request, optional=model is None or _all_optional(model))
+            attempt.document = document = parse(request, optional=not route.needs_body)
         except RuntimeCloudError:
             require_scope(caller, route.scopes or ())
             raise
@@ -189,15 +188,15 @@ class Pipeline:
             fields[headers.ETAG] = etag
         return Response(answer.status, fields, body)
 
-    def _rendered(self, request: Request, route: Route, found: Found | Plain) -> Response:
-        body = _json(found.document)
+    def _rendered(self, request: Request, found: Found | Kept | Plain) -> Response:
+        body = found.body if isinstance(found, Kept) else _json(found.document)
         if isinstance(found, Plain):
             return Response(found.status, headers.standard() | {headers.CONTENT_TYPE: headers.JSON}, body)
-        etag = preconditions.etag_of(body)
+        etag = found.etag if isinstance(found, Kept) else preconditions.etag_of(body)
         fields = headers.resource(etag)
         if preconditions.is_not_modified(request.headers.get("if-none-match"), etag):
             return Response(304, fields, b"")
-        if found.retry_after is not None:
+        if isinstance(found, Found) and found.retry_after is not None:
             fields[headers.RETRY_AFTER] = headers.seconds(found.retry_after)
         return Response(200, fields | {headers.CONTENT_TYPE: headers.JSON}, body)
 
@@ -207,6 +206,7 @@ def _is_dry_run(request: Request) -> bool:
 
 
 def _rehearsed(rehearsal: Rehearsal) -> Response:
+    """As `answers.DryRun`."""
     document = {
         "allowed": not rehearsal.obstacles,
         "obstacles": [_obstacle(error) for error in rehearsal.obstacles],
@@ -229,16 +229,6 @@ def _link(request: Request, match: Match, cursor: str) -> str:
 
 def _json(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-@cache
-def _body_type(handler: Any) -> type[Record] | None:
-    """The model of the parameter `body`; None for a route without one."""
-    return get_type_hints(handler).get("body")
-
-
-def _all_optional(model: type[Record]) -> bool:
-    return not any(member.is_required() for member in model.model_fields.values())
 
 
 def _expected(error: BaseException) -> bool:

@@ -1,11 +1,13 @@
 """What a query string may say: the parameters its route declares, each at most once.
 
-A parameter nobody reads is an error and not ignored: whoever misspells a filter must not get an unfiltered answer.
+A parameter nobody reads is an error and not ignored: whoever misspells a filter must not get an unfiltered answer. How a
+value is read and what the API's description says of it stand side by side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -14,7 +16,15 @@ from urllib.parse import unquote_to_bytes
 from shared.http.problem_table import shown
 from shared.kernel.errors import MalformedRequest
 
-Read = Callable[[str], Any]  # raises ValueError whose text says what is wanted
+
+@dataclass(frozen=True)
+class Parameter:
+    """`read` raises ValueError whose text says what is wanted; `schema` is the JSON Schema of the same."""
+
+    read: Callable[[str], Any]
+    schema: Mapping[str, Any]
+    required: bool = False
+
 
 MAX_PAIRS = 50
 MAX_LIMIT = 200
@@ -32,19 +42,21 @@ def pairs_of(raw_query: str) -> tuple[tuple[str, str], ...]:
     return tuple((_decoded(name), _decoded(value)) for name, _, value in split)
 
 
-def read(pairs: Sequence[tuple[str, str]], declared: Mapping[str, Read]) -> dict[str, Any]:
+def read(pairs: Sequence[tuple[str, str]], declared: Mapping[str, Parameter]) -> dict[str, Any]:
     """The values of the `declared` parameters that were given. Raises `MalformedRequest` naming every wrong one."""
     values: dict[str, Any] = {}
-    wrong: dict[str, list[str]] = {}
+    given = {name for name, _ in pairs}
+    missing = [name for name, parameter in declared.items() if parameter.required and name not in given]
+    wrong: dict[str, list[str]] = {name: ["is required"] for name in missing}
     for name, value in pairs:
-        reader = declared.get(name)
-        if reader is None:
+        parameter = declared.get(name)
+        if parameter is None:
             wrong[shown(name)] = ["is not a parameter of this route"]
         elif name in values or name in wrong:
             wrong[name] = ["is given more than once"]
         else:
             try:
-                values[name] = reader(value)
+                values[name] = parameter.read(value)
             except ValueError as error:
                 wrong[name] = [str(error)]
     if wrong:
@@ -52,20 +64,20 @@ def read(pairs: Sequence[tuple[str, str]], declared: Mapping[str, Read]) -> dict
     return values
 
 
-def text(value: str) -> str:
+def _text(value: str) -> str:
     """Reads 1 to 128 printable characters."""
     if not 0 < len(value) <= MAX_TEXT or not value.isprintable():
         raise ValueError(f"must be 1 to {MAX_TEXT} printable characters")
     return value
 
 
-def flag(value: str) -> bool:
+def _flag(value: str) -> bool:
     if value not in ("true", "false"):
         raise ValueError("must be true or false")
     return value == "true"
 
 
-def instant(value: str) -> datetime:
+def _instant(value: str) -> datetime:
     """Reads an RFC 3339 date and time with an offset."""
     try:
         at = datetime.fromisoformat(value)
@@ -76,8 +88,8 @@ def instant(value: str) -> datetime:
     return at
 
 
-def one_of(choices: type[StrEnum]) -> Read:
-    """A reader of the members of `choices`."""
+def one_of(choices: type[StrEnum]) -> Parameter:
+    """One of the members of `choices`."""
 
     def choice(value: str) -> StrEnum:
         try:
@@ -85,11 +97,11 @@ def one_of(choices: type[StrEnum]) -> Read:
         except ValueError:
             raise ValueError(f"must be one of {', '.join(choices)}") from None
 
-    return choice
+    return Parameter(choice, {"type": "string", "enum": [str(one) for one in choices]})
 
 
-def integer(low: int, high: int) -> Read:
-    """A reader of decimal integers from `low` to `high`, without sign or leading zeros."""
+def integer(low: int, high: int) -> Parameter:
+    """A decimal integer from `low` to `high`, without sign or leading zeros."""
 
     def number(value: str) -> int:
         plain = value.isascii() and value.isdecimal() and len(value) <= len(str(high))
@@ -97,24 +109,27 @@ def integer(low: int, high: int) -> Read:
             raise ValueError(f"must be an integer from {low} to {high}")
         return int(value)
 
-    return number
+    return Parameter(number, {"type": "integer", "minimum": low, "maximum": high})
 
 
-def cursor(value: str) -> str:
+def _cursor(value: str) -> str:
     """Reads a cursor's text; whether we issued it is for `cursor.Cursors` to say."""
     if not 0 < len(value) <= MAX_CURSOR or not value.isascii() or not value.isprintable():
         raise ValueError("is not a cursor of this list")
     return value
 
 
-PAGED: Mapping[str, Read] = {"limit": integer(1, MAX_LIMIT), "cursor": cursor}
-PAGED_IN_ENVIRONMENT: Mapping[str, Read] = {**PAGED, "environmentId": text}
+text = Parameter(_text, {"type": "string", "minLength": 1, "maxLength": MAX_TEXT})
+flag = Parameter(_flag, {"type": "boolean"})
+instant = Parameter(_instant, {"type": "string", "format": "date-time"})
+cursor = Parameter(_cursor, {"type": "string", "minLength": 1, "maxLength": MAX_CURSOR, "pattern": "^[ -~]+$"})
+
+PAGED: Mapping[str, Parameter] = {"limit": integer(1, MAX_LIMIT), "cursor": cursor}
+PAGED_IN_ENVIRONMENT: Mapping[str, Parameter] = {**PAGED, "environmentId": replace(text, required=True)}
 
 
 def environment_page(values: Mapping[str, Any]) -> tuple[str, int]:
-    """The environment a list is asked of, and the page's size. Raises `MalformedRequest` when none is named."""
-    if "environmentId" not in values:
-        raise MalformedRequest({"environmentId": ["is required"]})
+    """The environment a list is asked of, and the page's size."""
     return values["environmentId"], values.get("limit", DEFAULT_LIMIT)
 
 

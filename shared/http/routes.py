@@ -13,12 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, get_type_hints
 from urllib.parse import unquote_to_bytes
 
 from shared.http.headers import Deprecation
-from shared.http.query import Read
-from shared.kernel.errors import MethodNotAllowed, NotFound, UnsupportedApiVersion
+from shared.http.query import Parameter
+from shared.kernel.errors import MethodNotAllowed, NotFound, RuntimeCloudError, UnsupportedApiVersion
+from shared.kernel.record import Record
 
 VERSION = "v1"
 SUPPORTED = (VERSION,)
@@ -34,9 +36,23 @@ _ESCAPES = re.compile(r"(?:[^%]|%[0-9a-fA-F]{2})*", re.DOTALL)
 
 
 @dataclass(frozen=True)
+class Page:
+    """The answer of a list: the member its items stand in, what each of them is, and what stands beside them."""
+
+    plural: str
+    item: Any
+    beside: type[Record] | None = None
+
+
+Answers = Mapping[int, Any] | Page  # status -> type of the document, None for no body; a Page is a 200
+Raised = type[RuntimeCloudError]
+
+
+@dataclass(frozen=True)
 class Route:
     """One operation. `scopes`: any of them opens it, None is open to all, said on purpose. `path` is relative to
-    `/v1/runtime`, or whole when `absolute`. `query` are the parameters it reads."""
+    `/v1/runtime`, or whole when `absolute`. `query` are the parameters it reads, `answers` what it answers when it works,
+    `raises` its own errors beside those that follow from what kind of route it is."""
 
     method: str
     path: str
@@ -45,13 +61,37 @@ class Route:
     action: str
     handler: Handler
     absolute: bool = False
-    query: Mapping[str, Read] = field(default_factory=dict)
+    query: Mapping[str, Parameter] = field(default_factory=dict)
+    answers: Answers = field(default_factory=dict)
+    raises: tuple[Raised, ...] = ()
     deprecation: Deprecation | None = None
     while_suspended: bool = False  # a mutation that a suspended tenant binding does not stop: what lifts it
 
     @property
+    def body(self) -> type[Record] | None:
+        """The model of the body; None for a route without one."""
+        return _body_type(self.handler)
+
+    @property
+    def needs_body(self) -> bool:
+        return self.body is not None and any(member.is_required() for member in self.body.model_fields.values())
+
+    @property
+    def plural(self) -> str:
+        """The member that the items of its list stand in. Raises TypeError for what is no list."""
+        if not isinstance(self.answers, Page):
+            raise TypeError(f"{self.method} {self.path} declares no page")
+        return self.answers.plural
+
+    @property
     def full_path(self) -> str:
         return self.path if self.absolute else PREFIX + self.path
+
+
+@cache
+def _body_type(handler: Any) -> type[Record] | None:
+    """The type of the parameter `body`."""
+    return get_type_hints(handler).get("body")
 
 
 @dataclass(frozen=True)

@@ -145,21 +145,23 @@ class JobResult(Record):
     error: OperationError | None = None
 
 
-class Operation(Record):
-    """The row. What is below `trace_id` is the platform's own and is never shown."""
+class OperationOutline(Record):
+    """What a caller without the scope of its kind may see."""
 
     operation_id: OperationId
-    environment_id: EnvironmentId
     kind: OperationKind
     status: OperationStatus = OperationStatus.NOT_STARTED
+    must_settle_by: datetime
+
+
+class OperationReport(OperationOutline):
+    """What is shown of the row."""
+
+    environment_id: EnvironmentId
     attempt: int = 1
     steps: list[Step] = []
     waiting_for: str | None = None
-    must_settle_by: datetime
     requested_by: str
-    request_json: (
-        str  # as it was, canonical; as text, since it can be long and who reports on the operation needs none of it
-    )
     decision_id: str | None = None
     resource_location: str
     retry_of: OperationId | None = None
@@ -168,6 +170,19 @@ class Operation(Record):
     last_action_at: datetime
     trace_id: str
 
+
+class OperationState(OperationReport):
+    """An operation as the API renders it."""
+
+    request: dict[str, Any]
+
+
+class Operation(OperationReport):
+    """The row. What it has of its own is the platform's and is never shown."""
+
+    request_json: (
+        str  # as it was, canonical; as text, since it can be long and who reports on the operation needs none of it
+    )
     tenant_id: str
     project_id: str
     client_id: str
@@ -227,32 +242,11 @@ class Operation(Record):
 
     def shown(self) -> dict[str, Any]:
         """As the API renders it."""
-        shown = {name: value for name, value in self.document().items() if name not in _PRIVATE}
-        return shown | {"request": self.request}
+        return self.document(OperationReport) | {"request": self.request}
 
     def outlined(self) -> dict[str, Any]:
         """For a caller without the scope of its kind."""
-        return {name: value for name, value in self.shown().items() if name in _OUTLINE}
-
-
-_PRIVATE = {
-    "requestJson",
-    "tenantId",
-    "projectId",
-    "clientId",
-    "resourceId",
-    "generation",
-    "receipt",
-    "cancel",
-    "takenBack",
-    "paused",
-    "decision",
-    "endedByForceAt",
-    "job",
-    "worker",
-    "result",
-}
-_OUTLINE = {"operationId", "kind", "status", "mustSettleBy"}
+        return self.document(OperationOutline)
 
 
 class Run(Record):

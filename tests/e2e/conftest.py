@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 from tests.e2e.driving import API, WORKER, Json, Platform, Tenant, component, started
 from tests.e2e.observer import Observer
 from tests.e2e.rows import Rows
+from tests.support.contract import Contract
 
 HERE = Path(__file__).parent
 AT_ONCE = 6
@@ -77,13 +79,15 @@ def platform(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Conf
     patient = {"TRANSIENT_BUDGET_SECONDS": "120"}  # a busy machine makes dependencies slow: no reason to fail
     with started(tmp_path_factory.mktemp("e2e") / "data", environ=patient) as running:
         pytestconfig.stash[_PLATFORM] = running
-        running.api.event_hooks["response"].append(_says_its_schema)
+        contract = Contract(running.api.get("/v1/runtime/openapi.json").raise_for_status().json())
+        running.api.event_hooks["response"].append(partial(_as_described, contract))
         yield running
 
 
-def _says_its_schema(answer: httpx.Response) -> None:
-    """cs-schema-version is on every answer, whatever the test is about."""
-    assert answer.headers.get("cs-schema-version") == "1.0", f"{answer.request.method} {answer.url}: {answer.headers}"
+def _as_described(contract: Contract, answer: httpx.Response) -> None:
+    """Every answer holds to the platform's own description, whatever the test is about."""
+    body, path = answer.read(), answer.url.raw_path.decode().partition("?")[0]
+    contract.check(answer.request.method, path, answer.status_code, answer.headers, body)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from shared.kernel.record import Record
 from shared.targets.port import Workload
@@ -38,7 +37,9 @@ class Snapshot(Record):
     services: dict[str, Placed]
 
 
-class RuntimeService(Record):
+class ServiceReport(Record):
+    """What is shown of the row."""
+
     service_id: str
     target: str
     image: str
@@ -49,11 +50,18 @@ class RuntimeService(Record):
     source: Source
     observed_at: datetime
     generation: int
-    placed: Placed
 
-    def shown(self) -> dict[str, Any]:
-        """As the inventory lists it; the wanted state is the platform's own."""
-        return {name: value for name, value in self.document().items() if name != "placed"}
+
+class ServiceObserved(ServiceReport):
+    """What PUT …/services/{serviceId} answers: the row as it stands afterwards."""
+
+    trace_id: str
+
+
+class RuntimeService(ServiceReport):
+    """The row; the wanted state is the platform's own."""
+
+    placed: Placed
 
 
 def version_of(image: str) -> str:

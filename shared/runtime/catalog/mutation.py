@@ -25,7 +25,7 @@ from shared.kernel.errors import NotFound, TargetNotEnabled, ValidationFailed
 from shared.kernel.record import Record
 from shared.operations.intent import Answer, Intent
 from shared.runtime.catalog.events import InventoryUpdated
-from shared.runtime.catalog.model import Placed, RuntimeService, Source, version_of
+from shared.runtime.catalog.model import Placed, RuntimeService, ServiceReport, Source, version_of
 from shared.runtime.catalog.rows import MAX_SERVICES, PREFIX
 from shared.runtime.catalog.where import Where
 from shared.runtime.environments.isolation import Admitted
@@ -71,16 +71,29 @@ class InventoryRequest(Record):
     services: Annotated[list[SeenService], Field(min_length=1, max_length=MOST)]
 
 
-class Outcome(StrEnum):
+class MutationOutcome(StrEnum):
     APPLIED = "Applied"
     UNCHANGED = "Unchanged"  # known already; only when it was last seen is new
     STALE = "Stale"
 
 
+class Mutated(Record):
+    service_id: str
+    outcome: MutationOutcome
+
+
+class InventoryAnswer(Record):
+    """One outcome per service, in the batch's order."""
+
+    environment_id: str
+    results: list[Mutated]
+    trace_id: str
+
+
 @dataclass(frozen=True)
 class Judged:
     service_id: str
-    outcome: Outcome
+    outcome: MutationOutcome
     row: Row | None
     service: RuntimeService  # as it stands afterwards
 
@@ -100,7 +113,9 @@ class Mutations:
             intent.check(_room(await self._count(admitted), 1))
         _will_write(intent, judged)
         tx = intent.transaction(admitted.place, "inventory.observed", service_id, _told([judged]))
-        answer = intent.remember(tx, Answer(200, judged.service.shown() | {"traceId": intent.caller.trace_id}))
+        answer = intent.remember(
+            tx, Answer(200, judged.service.document(ServiceReport) | {"traceId": intent.caller.trace_id})
+        )
         await self._commit(admitted, tx, [judged])
         return answer
 
@@ -113,18 +128,18 @@ class Mutations:
         intent.check(lambda: _require_each_once(judged))
         intent.check(_room(len(rows), sum(one.row is None for one in judged)))
         for one in judged:
-            if one.outcome is not Outcome.STALE:
+            if one.outcome is not MutationOutcome.STALE:
                 _will_write(intent, one)
         environment_id = admitted.environment.environment_id
         tx = intent.transaction(admitted.place, "inventory.observed", environment_id, "")
-        results = [{"serviceId": one.service_id, "outcome": one.outcome.value} for one in judged]
-        body: dict[str, Any] = {"environmentId": environment_id, "results": results, "traceId": intent.caller.trace_id}
-        answer = Answer(200, body)
-        moved = [one for one in judged if one.outcome is not Outcome.STALE]
+        results = [Mutated(service_id=one.service_id, outcome=one.outcome) for one in judged]
+        told = InventoryAnswer(environment_id=environment_id, results=results, trace_id=intent.caller.trace_id)
+        answer = Answer(200, told.document())
+        moved = [one for one in judged if one.outcome is not MutationOutcome.STALE]
         while len(moved) > CHUNK:
             part, moved = moved[:CHUNK], moved[CHUNK:]
             await self._commit(admitted, replace(tx, changes=[], drafts=[], summary=_told(part)), part)
-        tx.summary = _told([*moved, *(one for one in judged if one.outcome is Outcome.STALE)])
+        tx.summary = _told([*moved, *(one for one in judged if one.outcome is MutationOutcome.STALE)])
         intent.remember(tx, answer)
         await self._commit(admitted, tx, moved)
         return answer
@@ -148,9 +163,9 @@ class Mutations:
         if made := [one.service_id for one in judged if one.row is None]:
             await self.where.runs(admitted.environment, made)
         for one in judged:
-            if one.outcome is not Outcome.STALE:
+            if one.outcome is not MutationOutcome.STALE:
                 tx.write(one.row, keys.service(one.service_id), one.service)
-        if any(one.outcome is Outcome.APPLIED for one in judged):
+        if any(one.outcome is MutationOutcome.APPLIED for one in judged):
             self._tell(admitted, tx)
         await self.journal.commit(tx)
 
@@ -175,18 +190,18 @@ class Mutations:
 def _judged(admitted: Admitted, service_id: str, row: Row | None, seen: Seen) -> Judged:
     """Pure: what the row is afterwards. Raises `Unreadable`."""
     if row is None:
-        return Judged(service_id, Outcome.APPLIED, None, _as_seen(admitted, service_id, seen))
+        return Judged(service_id, MutationOutcome.APPLIED, None, _as_seen(admitted, service_id, seen))
     standing = read(RuntimeService, admitted.place.partition, row)
     older = seen.generation is not None and seen.generation < standing.generation
     if older or seen.observed_at < standing.observed_at:
-        return Judged(service_id, Outcome.STALE, row, standing)
+        return Judged(service_id, MutationOutcome.STALE, row, standing)
     if standing.source is Source.DEPLOYMENT:
         url = seen.endpoint_url or standing.endpoint_url
         service = standing.model_copy(update={"endpoint_url": url, "observed_at": seen.observed_at})
     else:
         service = _as_seen(admitted, service_id, seen)
     same = service.model_copy(update={"observed_at": standing.observed_at}) == standing
-    return Judged(service_id, Outcome.UNCHANGED if same else Outcome.APPLIED, row, service)
+    return Judged(service_id, MutationOutcome.UNCHANGED if same else MutationOutcome.APPLIED, row, service)
 
 
 def _as_seen(admitted: Admitted, service_id: str, seen: Seen) -> RuntimeService:
@@ -230,6 +245,6 @@ def _will_write(intent: Intent, judged: Judged) -> None:
 def _told(judged: Sequence[Judged]) -> str:
     if len(judged) == 1:
         return f"{judged[0].service_id} was seen: {judged[0].outcome.value}"
-    counts = {outcome: sum(one.outcome is outcome for one in judged) for outcome in Outcome}
+    counts = {outcome: sum(one.outcome is outcome for one in judged) for outcome in MutationOutcome}
     told = ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items() if count)
     return f"{len(judged)} services were seen: {told}"

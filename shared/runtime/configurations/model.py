@@ -47,19 +47,24 @@ class PublishRequest(Record):
     comment: Annotated[str, StringConstraints(max_length=1000)] | None = None
 
 
-class Configuration(Record):
+class Published(Record):
+    """What POST /configurations answers."""
+
     configuration_id: str
-    tenant_id: str
-    environment_id: EnvironmentId
-    module_id: str | None = None
     version: int
     content_hash: str
     status: Literal["Published"] = "Published"
+    trace_id: str
+
+
+class Configuration(Published):
+    tenant_id: str
+    environment_id: EnvironmentId
+    module_id: str | None = None
     values: dict[str, Value]
     comment: str | None = None
     published_by: str
     created_at: datetime
-    trace_id: str
 
 
 def as_variable(value: bool | int | float | str) -> str:

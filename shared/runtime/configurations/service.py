@@ -12,7 +12,7 @@ from shared.kernel.clock import Clock
 from shared.kernel.errors import ValidationFailed
 from shared.kernel.record import Record
 from shared.operations.intent import Answer, Intent
-from shared.runtime.configurations.model import Configuration, PublishRequest, SecretRef, looks_like_a_secret
+from shared.runtime.configurations.model import Configuration, Published, PublishRequest, SecretRef, looks_like_a_secret
 from shared.runtime.environments.isolation import Admitted
 from shared.store import keys
 
@@ -56,7 +56,7 @@ class Publishing:
             ListedConfiguration(configuration_id=configuration.configuration_id),
         )
         tx.write(counter, key, Versions(last=version))
-        answer = Answer(201, _shown(configuration), f"/configurations/{configuration.configuration_id}")
+        answer = Answer(201, configuration.document(Published), f"/configurations/{configuration.configuration_id}")
         return await self._committed(intent, tx, answer)
 
     async def _committed(self, intent: Intent, tx: Transaction, answer: Answer) -> Answer:
@@ -103,11 +103,3 @@ def _counted(request: PublishRequest) -> str:
 def _names(known: Any, reference: SecretRef) -> bool:
     row = known.get(reference.binding_id)
     return row is not None and any(secret["name"] == reference.name for secret in row.document["secrets"])
-
-
-def _shown(configuration: Configuration) -> dict[str, Any]:
-    return configuration.model_dump(
-        mode="json",
-        by_alias=True,
-        include={"configuration_id", "version", "content_hash", "status", "trace_id"},
-    )

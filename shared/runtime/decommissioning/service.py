@@ -19,7 +19,7 @@ from shared.operations.model import Operation, OperationKind
 from shared.runtime.catalog.rows import Catalog
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
-from shared.runtime.environments.model import EnvironmentStatus
+from shared.runtime.environments.model import EnvironmentChange, EnvironmentStatus
 from shared.runtime.environments.transitions import TRANSITIONS, Transition
 from shared.store import keys
 
@@ -140,8 +140,8 @@ def _require_standing(admitted: Admitted) -> None:
 
 
 def _shown(admitted: Admitted, intent: Intent) -> dict[str, Any]:
-    return {
-        "environmentId": admitted.environment.environment_id,
-        "status": EnvironmentStatus.DECOMMISSIONING.value,
-        "traceId": intent.caller.trace_id,
-    }
+    return EnvironmentChange(
+        environment_id=admitted.environment.environment_id,
+        status=EnvironmentStatus.DECOMMISSIONING,
+        trace_id=intent.caller.trace_id,
+    ).document()

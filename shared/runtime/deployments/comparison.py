@@ -1,4 +1,4 @@
-"""How what one release makes run differs from what another does: pure, for people to read.
+"""How what one release makes run differs from what another does: pure, for people to read (`model.ComparisonState`).
 
 - `components`: image, target, replicas and probe of each service, as far as they differ; all of them where a service is
   only on one side.

@@ -14,6 +14,7 @@ from shared.kernel.ids import EnvironmentId, OperationId
 from shared.kernel.record import Record
 from shared.operations.model import OperationError
 from shared.runtime.environments.model import ComputeTarget, Name, TenantId
+from shared.runtime.health.witness import Sample
 from shared.runtime.rollout.gate import Evidence, GatePolicy, Verdict
 from shared.targets.port import HealthProbe
 
@@ -127,6 +128,15 @@ class Phase(StrEnum):
 PER_WAVE = frozenset({Phase.ROLLING_OUT, Phase.HEALTH_GATING, Phase.ROLLING_BACK})
 
 
+class DeploymentBegun(Record):
+    """What POST /deployments answers: the seed's three fields; a rollback also names what it undoes."""
+
+    deployment_id: str
+    status: DeploymentStatus = DeploymentStatus.IN_PROGRESS
+    rollback_of: str | None = None
+    trace_id: str
+
+
 class HistoryEntry(Record):
     phase: Phase
     wave: int | None = None
@@ -143,7 +153,20 @@ class Override(Record):
     reason: str
 
 
-class Gate(Record):
+class GateOutcome(Record):
+    verdict: Verdict | None = None
+    healthy_since: datetime | None = None
+    overridden: Override | None = None
+
+
+class GateState(GateOutcome):
+    """A gate as the API renders it, with what was decided about it before a person had it judged again."""
+
+    samples: list[Sample]
+    earlier: list[GateState] | None = None
+
+
+class Gate(GateOutcome):
     """A row per wave (`dep-<id>~<wave>`), shown in the wave's HealthGating entry.
 
     When a person has it judged again, what was decided before stays as a row of its own beside it, with its evidence.
@@ -152,45 +175,68 @@ class Gate(Record):
     wave: int
     policy: GatePolicy
     judgement: int = 0  # how often it was decided before
-    verdict: Verdict | None = None
-    healthy_since: datetime | None = None
     evidence: Evidence = Evidence()
     reopened_at: datetime | None = None  # by a person; evidence from before does not count
-    overridden: Override | None = None
 
     def shown(self, earlier: Sequence[Gate] = ()) -> dict[str, Any]:
-        """As the API renders it, with what was `earlier` decided about the same wave."""
-        document = self.model_dump(
-            mode="json", by_alias=True, exclude_none=True, include={"verdict", "healthy_since", "overridden"}
-        )
-        document["samples"] = [sample.document() for sample in self.evidence.samples]
+        """As `GateState`, with what was `earlier` decided about the same wave."""
+        document = self.document(GateOutcome) | {"samples": [sample.document() for sample in self.evidence.samples]}
         return document | ({"earlier": [gate.shown() for gate in earlier]} if earlier else {})
 
 
-class Deployment(Record):
-    deployment_id: str
+class DeploymentReport(DeploymentBegun):
+    """What is shown of the row, beside its history."""
+
     tenant_id: str
     environment_id: EnvironmentId
-    project_id: str
     release_ref: str
     components: list[Component]
     configuration_id: str | None = None
     strategy: Strategy
     gate: GatePolicy
-    status: DeploymentStatus = DeploymentStatus.IN_PROGRESS
     phase: Phase = Phase.REQUESTED
-    rollout_history: list[HistoryEntry]
     operation_id: OperationId
     previous_deployment_id: str | None = None
-    rollback_of: str | None = None
-    rollback_to: str | None = None
     reason: str | None = None
     content_hash: str | None = None
     requested_by: str
     created_at: datetime
     ended_at: datetime | None = None
     error: OperationError | None = None
-    trace_id: str
+
+
+class Difference(Record):
+    """A side on which there is nothing is left out."""
+
+    service_id: str
+    key: str | None = None
+    before: Any = Field(default=None, alias="from")
+    after: Any = Field(default=None, alias="to")
+
+
+class ComparisonState(Record):
+    components: list[Difference]
+    configuration: list[Difference]
+    settings: list[Difference]
+
+
+class HistoryState(HistoryEntry):
+    gate: GateState | None = None
+
+
+class DeploymentState(DeploymentReport):
+    """A deployment as the API renders it."""
+
+    rollout_history: list[HistoryState]
+    comparison: ComparisonState | None = None
+
+
+class Deployment(DeploymentReport):
+    """The row."""
+
+    project_id: str
+    rollout_history: list[HistoryEntry]
+    rollback_to: str | None = None
 
     @property
     def told(self) -> str:

@@ -12,7 +12,7 @@ from shared.kernel.errors import NotFound, ValidationFailed
 from shared.kernel.ids import environment_of
 from shared.runtime.catalog.model import Placed, Snapshot
 from shared.runtime.deployments.comparison import Comparison, compared
-from shared.runtime.deployments.model import Deployment, Gate, Phase
+from shared.runtime.deployments.model import Deployment, DeploymentReport, Gate, Phase
 from shared.runtime.deployments.preparing import overlaid
 from shared.runtime.deployments.service import LISTED
 from shared.runtime.environments.found import page
@@ -21,7 +21,6 @@ from shared.store import keys
 from shared.store.port import Store
 from shared.store.reading import read, read_all
 
-_INTERNAL = {"projectId", "rollbackTo"}
 MAX_PLANNED = 1000  # services that a plan names: what it brings and what it takes away
 MAX_ROWS = 1000  # a deployment, its gates, and what was decided about them before
 
@@ -92,13 +91,13 @@ class DeploymentReader:
 
 
 def shown(deployment: Deployment, gates: Sequence[Gate]) -> dict[str, Any]:
-    """`gates`: of all waves, those decided earlier too, in any order."""
-    document = {name: value for name, value in deployment.document().items() if name not in _INTERNAL}
+    """As `DeploymentState`, without its comparison. `gates`: of all waves, those decided earlier too, in any order."""
     by_wave: dict[int, list[Gate]] = defaultdict(list)
     for gate in sorted(gates, key=lambda gate: gate.judgement):
         by_wave[gate.wave].append(gate)
-    for entry in document["rolloutHistory"]:
+    history = [entry.document() for entry in deployment.rollout_history]
+    for entry in history:
         if entry["phase"] == Phase.HEALTH_GATING and entry["wave"] in by_wave:
             *earlier, standing = by_wave[entry["wave"]]
             entry["gate"] = standing.shown(earlier)
-    return document
+    return deployment.document(DeploymentReport) | {"rolloutHistory": history}

@@ -25,6 +25,7 @@ from shared.runtime.deployments.effects import release_effects, rollback_effects
 from shared.runtime.deployments.events import DeploymentRequested
 from shared.runtime.deployments.model import (
     Deployment,
+    DeploymentBegun,
     DeployRequest,
     HistoryEntry,
     Phase,
@@ -184,7 +185,7 @@ class Deployments:
         )
         slot.take(tx, admitted.rows[keys.SLOT], operation)
         tx.emit(DeploymentRequested.of(deployment))
-        body = _seed(deployment) if retries is None else operation.shown()
+        body = deployment.document(DeploymentBegun) if retries is None else operation.shown()
         answer = intent.remember(tx, Answer(202, body, location, operation))
         await self.journal.commit(tx)
         return answer
@@ -266,16 +267,6 @@ def _begun(deployment: Deployment) -> str:
     more = f" and {len(components) - NAMED} more" if len(components) > NAMED else ""
     reason = f" ({deployment.reason[:LONGEST_TOLD]})" if deployment.reason else ""
     return f"{deployment.told} began: {names}{more}{reason}"
-
-
-def _seed(deployment: Deployment) -> dict[str, Any]:
-    """The seed's three fields; a rollback also names what it undoes."""
-    return deployment.model_dump(
-        mode="json",
-        by_alias=True,
-        exclude_none=True,
-        include={"deployment_id", "status", "rollback_of", "trace_id"},
-    )
 
 
 def _longest(deployment: Deployment) -> timedelta:

@@ -118,6 +118,13 @@ class Scan(Record):
         return self.started_at is not None and tick <= self.started_at
 
 
+class FindingsOf(Record):
+    """What a list of findings says beside them."""
+
+    environment_id: str
+    last_scan: Scan
+
+
 def finding_id(signing_key: bytes, environment_id: EnvironmentId, kind: FindingKind, service_id: str | None) -> str:
     own = ids.derived(signing_key, "finding", environment_id, kind, service_id or "")
     return ids.inside(ids.Kind.FINDING, environment_id, own)

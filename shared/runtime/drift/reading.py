@@ -22,7 +22,7 @@ from shared.store.reading import read, read_all
 @dataclass(frozen=True)
 class FindingPage:
     findings: list[dict[str, Any]]
-    last_scan: dict[str, Any]
+    last_scan: Scan
     after: str | None  # where the next page begins; None on the last
 
 
@@ -50,7 +50,7 @@ class DriftReader:
         shown = wanted[:limit]
         return FindingPage(
             findings=[finding.document() for finding in shown],
-            last_scan=scan.document(),
+            last_scan=scan,
             after=position(shown[-1]) if len(wanted) > len(shown) > 0 else None,
         )
 

@@ -84,10 +84,21 @@ class Hold(Record):
     reason: str
 
 
-class Environment(ProvisionRequest):
+class EnvironmentChange(Record):
+    """What a mutation of it answers."""
+
     environment_id: EnvironmentId
     status: EnvironmentStatus
+    trace_id: str
+
+
+class Provisioning(EnvironmentChange):
+    """What POST /environments answers: the seed's four fields."""
+
     pulumi_stack_ref: str  # what callers see; the stack's own name also carries tenant and id, names may meet
+
+
+class Environment(Provisioning, ProvisionRequest):
     placement: Placement
     outputs: dict[str, str] = {}
     stable_deployment_id: str | None = None
@@ -95,7 +106,6 @@ class Environment(ProvisionRequest):
     hold: Hold | None = None
     created_at: datetime
     decommissioned_at: datetime | None = None
-    trace_id: str
 
     @property
     def site(self) -> Site:

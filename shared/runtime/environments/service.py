@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from shared.access.binding import BindingStatus, TenantBinding
 from shared.access.governance import Permit
@@ -17,7 +16,7 @@ from shared.operations.intent import Answer, Intent
 from shared.operations.model import Operation, OperationKind
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
-from shared.runtime.environments.model import Environment, EnvironmentStatus, Placement, ProvisionRequest
+from shared.runtime.environments.model import Environment, EnvironmentStatus, Placement, Provisioning, ProvisionRequest
 from shared.runtime.environments.transitions import TRANSITIONS, Transition
 from shared.store import keys
 
@@ -67,7 +66,7 @@ class Environments:
         tx.create(keys.ENVIRONMENT, environment)
         tx.create(keys.BINDING, self._pending(environment, intent.caller.subject))
         slot.take(tx, None, operation)
-        answer = intent.remember(tx, Answer(202, _seed(environment), location, operation))
+        answer = intent.remember(tx, Answer(202, environment.document(Provisioning), location, operation))
         await self.journal.active.mark(place)
         await self.journal.commit(tx)
         return answer
@@ -129,10 +128,3 @@ class Environments:
             changed_at=self.clock(),
             changed_by=subject,
         )
-
-
-def _seed(environment: Environment) -> dict[str, Any]:
-    """The seed's four fields."""
-    return environment.model_dump(
-        mode="json", by_alias=True, include={"environment_id", "status", "trace_id", "pulumi_stack_ref"}
-    )

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from shared.access.binding import BindingStatus
+from shared.access.binding import BindingStatus, TenantBinding
 from shared.events.journal import Journal
 from shared.kernel.clock import Clock
 from shared.kernel.errors import EnvironmentNotReady
@@ -38,6 +38,12 @@ class BindingRequest(Record):
     status: Wanted
     allowed_vaults: Annotated[tuple[Vault, ...], Field(max_length=50)] | None = None
     reason: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
+class BindingChanged(TenantBinding):
+    """What a PUT answers."""
+
+    trace_id: str
 
 
 @dataclass(frozen=True)

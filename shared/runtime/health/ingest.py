@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
@@ -42,7 +42,7 @@ AHEAD = timedelta(seconds=60)  # of our clock that a reporter's may be
 NAMED = 5  # services in a summary
 
 
-class Outcome(StrEnum):
+class ReportOutcome(StrEnum):
     ACCEPTED = "Accepted"
     STALE = "Stale"
     UNKNOWN_SERVICE = "UnknownService"
@@ -76,6 +76,19 @@ class HealthResultsRequest(Record):
     results: Annotated[list[Observation], Field(min_length=1, max_length=MOST)]
 
 
+class Weighing(Record):
+    service_id: str
+    outcome: ReportOutcome
+
+
+class HealthResultsAnswer(Record):
+    """One outcome per observation, in the batch's order."""
+
+    environment_id: str
+    results: list[Weighing]
+    trace_id: str
+
+
 @dataclass(frozen=True)
 class Standing:
     """What is known before a batch."""
@@ -88,7 +101,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Weighed:
-    outcomes: list[Outcome]
+    outcomes: list[ReportOutcome]
     reports: EnvironmentReports
 
 
@@ -104,14 +117,21 @@ class Ingest:
         tx = intent.transaction(place, "health.reported", place.environment_id or "", "")
         standing = await self.standing(place, request.results)
         weighed = weigh(standing, request.results, tx.cause.client_id, self.journal.clock())
-        answer = Answer(200, _answered(place, request.results, weighed.outcomes) | {"traceId": intent.caller.trace_id})
+        results = [
+            Weighing(service_id=observation.service_id, outcome=outcome)
+            for observation, outcome in zip(request.results, weighed.outcomes, strict=True)
+        ]
+        told = HealthResultsAnswer(
+            environment_id=admitted.environment.environment_id, results=results, trace_id=intent.caller.trace_id
+        )
+        answer = Answer(200, told.document())
         rest = await self._write(tx, standing, weighed.reports)
         rest.summary = _summary(weighed.outcomes)
         intent.remember(rest, answer)
         await self.journal.commit(rest)
         return answer
 
-    async def take(self, tx: Transaction, observations: Sequence[Observation]) -> list[Outcome]:
+    async def take(self, tx: Transaction, observations: Sequence[Observation]) -> list[ReportOutcome]:
         """The same for a stream, whose every message would be too much for a timeline: an entry only where a status
         changed. `tx` is the caller's and empty. Raises `Conflict`: begin anew."""
         standing = await self.standing(tx.place, observations)
@@ -186,7 +206,7 @@ def weigh(standing: Standing, observations: Sequence[Observation], client_id: st
     for observation in observations:
         outcome = _outcome(observation, standing.known, services.get(observation.service_id), now)
         outcomes.append(outcome)
-        if outcome is Outcome.ACCEPTED:
+        if outcome is ReportOutcome.ACCEPTED:
             last = services.get(observation.service_id)
             services[observation.service_id] = _reported(observation, last, client_id)
     return Weighed(outcomes, EnvironmentReports(services=_newest(services)))
@@ -198,12 +218,14 @@ def _newest(services: Mapping[str, ReportedHealth]) -> dict[str, ReportedHealth]
     return {name: services[name] for name in sorted(kept)}
 
 
-def _outcome(observation: Observation, known: frozenset[str], last: ReportedHealth | None, now: datetime) -> Outcome:
+def _outcome(observation: Observation, known: frozenset[str], last: ReportedHealth | None, now: datetime) -> ReportOutcome:
     if observation.service_id not in known:
-        return Outcome.UNKNOWN_SERVICE
+        return ReportOutcome.UNKNOWN_SERVICE
     if observation.observed_at > now + AHEAD:  # from a clock that is wrong: it would shut out all that comes after it
-        return Outcome.INVALID
-    return Outcome.STALE if last is not None and observation.observed_at < last.observed_at else Outcome.ACCEPTED
+        return ReportOutcome.INVALID
+    return (
+        ReportOutcome.STALE if last is not None and observation.observed_at < last.observed_at else ReportOutcome.ACCEPTED
+    )
 
 
 def _reported(observation: Observation, last: ReportedHealth | None, client_id: str) -> ReportedHealth:
@@ -218,15 +240,7 @@ def _reported(observation: Observation, last: ReportedHealth | None, client_id: 
     )
 
 
-def _answered(place: Place, observations: Sequence[Observation], outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    results: list[Mapping[str, str]] = [
-        {"serviceId": observation.service_id, "outcome": outcome.value}
-        for observation, outcome in zip(observations, outcomes, strict=True)
-    ]
-    return {"environmentId": place.environment_id, "results": results}
-
-
-def _summary(outcomes: Sequence[Outcome]) -> str:
-    counts = {outcome: outcomes.count(outcome) for outcome in Outcome}
+def _summary(outcomes: Sequence[ReportOutcome]) -> str:
+    counts = {outcome: outcomes.count(outcome) for outcome in ReportOutcome}
     told = ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items() if count)
     return f"health results were reported: {told}"

@@ -14,7 +14,7 @@ from shared.access.caller import Caller
 from shared.kernel import clock as instants
 from shared.kernel.clock import Clock
 from shared.kernel.errors import NotFound
-from shared.runtime.catalog.model import RuntimeService
+from shared.runtime.catalog.model import RuntimeService, ServiceReport
 from shared.runtime.catalog.rows import Catalog
 from shared.runtime.catalog.where import Where
 from shared.runtime.environments.index import LISTED, ListedEnvironment
@@ -22,6 +22,7 @@ from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.health.model import EnvironmentHealth, ServiceHealth
 from shared.runtime.health.reports import health_of
+from shared.runtime.health.views import ServiceHealthState
 from shared.store import keys
 from shared.store.port import Store
 from shared.store.reading import read_all
@@ -38,7 +39,7 @@ class Inventory:
     stale_after: timedelta
 
     async def environment(self, caller: Caller, ident: str) -> dict[str, Any]:
-        """Raises `NotFound`, also for what is another tenant's."""
+        """As `views.EnvironmentState`. Raises `NotFound`, also for what is another tenant's."""
         admitted = await self.isolation.admit(caller.tenant_id, ident, keys.HEALTH, REPORTS)
         if admitted.environment.environment_id != ident:
             raise NotFound("environment", ident)
@@ -51,7 +52,7 @@ class Inventory:
 
     def _row(self, service: RuntimeService, health: EnvironmentHealth) -> dict[str, Any]:
         seen = seen_of(health, service.service_id, self.clock(), self.stale_after)
-        row = service.shown() | {"status": seen.status, "stale": seen.stale}
+        row = service.document(ServiceReport) | {"status": seen.status, "stale": seen.stale}
         if seen.evaluated_at is not None:
             row["evaluatedAt"] = instants.text(seen.evaluated_at)
         return row
@@ -66,19 +67,15 @@ class Inventory:
         if key not in admitted.rows or admitted.environment.environment_id != ident:
             raise NotFound("service", service_id)
         seen = seen_of(self._health(admitted), service_id, self.clock(), self.stale_after)
-        document: dict[str, Any] = {
-            "serviceId": service_id,
-            "environmentId": admitted.environment.environment_id,
-            "status": seen.status,
-            "checks": [check.document() for check in seen.checks],
-        }
-        if seen.evaluated_at is not None:
-            document["evaluatedAt"] = instants.text(seen.evaluated_at)
-        if seen.stale:
-            document["stale"] = True
-        if seen.cause:
-            document["cause"] = seen.cause
-        return document
+        return ServiceHealthState(
+            service_id=service_id,
+            environment_id=admitted.environment.environment_id,
+            status=seen.status,
+            checks=seen.checks,
+            evaluated_at=seen.evaluated_at,
+            stale=seen.stale or None,
+            cause=seen.cause or None,
+        ).document()
 
     async def page(self, caller: Caller, limit: int, after: str) -> tuple[list[ListedEnvironment], str | None]:
         """A tenant's environments, newest first: one read a page."""

@@ -13,7 +13,7 @@ from shared.kernel.record import Record
 from shared.operations.cancelling import stored
 from shared.operations.intent import Answer, Intent
 from shared.operations.model import OPEN, PersonAction, PersonDecision
-from shared.runtime.deployments.model import Deployment
+from shared.runtime.deployments.model import Deployment, DeploymentBegun
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.interventions.retrying import decided
 from shared.store.reading import read
@@ -42,8 +42,8 @@ class Promoting:
             intent.meet(NotPaused(deployment.status))
         intent.will("pass", f"deployments/{deployment_id}", "its gate, in spite of the verdict")
         permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
-        body = {"deploymentId": deployment_id, "status": deployment.status, "traceId": intent.caller.trace_id}
-        answer = Answer(202, body, f"/deployments/{deployment_id}", wakes=operation)
+        told = DeploymentBegun(deployment_id=deployment_id, status=deployment.status, trace_id=intent.caller.trace_id)
+        answer = Answer(202, told.document(), f"/deployments/{deployment_id}", wakes=operation)
         decision = PersonDecision(
             action=PersonAction.PROMOTE, by=intent.caller.subject, at=self.clock(), reason=request.reason
         )

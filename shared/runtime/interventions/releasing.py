@@ -11,6 +11,7 @@ from shared.kernel.record import Record
 from shared.operations.intent import Answer, Intent
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
+from shared.runtime.environments.model import EnvironmentChange
 from shared.store import keys
 
 
@@ -37,12 +38,10 @@ class Releasing:
         released = environment.model_copy(update={"hold": None})
         if environment.hold is not None:
             tx.replace(admitted.rows[keys.ENVIRONMENT], released)
-        body = {
-            "environmentId": environment.environment_id,
-            "status": environment.status.value,
-            "traceId": intent.caller.trace_id,
-        }
-        answer = intent.remember(tx, Answer(200, body))
+        told = EnvironmentChange(
+            environment_id=environment.environment_id, status=environment.status, trace_id=intent.caller.trace_id
+        )
+        answer = intent.remember(tx, Answer(200, told.document()))
         await self.journal.commit(tx)
         if environment.hold is not None:
             await self.index.project(released)

@@ -54,8 +54,17 @@ class Enforcement(StrEnum):
     PARTIAL = "Partial"  # the target cannot honour all of it: `effective` says what it does
 
 
-class ScalingPolicy(Record):
+class Applied(Record):
+    """What POST /scaling-policies answers: the seed's three fields."""
+
     scaling_policy_id: str
+    status: Literal["Applied"] = "Applied"
+    trace_id: str
+
+
+class PolicyReport(Applied):
+    """What is shown of the row."""
+
     tenant_id: str
     environment_id: EnvironmentId
     service_id: str
@@ -63,18 +72,24 @@ class ScalingPolicy(Record):
     requested: Scaling
     effective: Scaling | None = None
     enforcement: Enforcement = Enforcement.PENDING
-    status: Literal["Applied"] = "Applied"
-    version: int = 1  # counts changes of `requested`: an enforcement of an older one does not pass for this one's
-    failed_at: datetime | None = None  # when the last try to enforce it ended without success
     applied_by: str
     created_at: datetime
     updated_at: datetime
-    trace_id: str
+
+
+class PolicyState(PolicyReport, Scaling):
+    """A policy as the API renders it: the seed's fields beside what the platform says about them."""
+
+
+class ScalingPolicy(PolicyReport):
+    """The row."""
+
+    version: int = 1  # counts changes of `requested`: an enforcement of an older one does not pass for this one's
+    failed_at: datetime | None = None  # when the last try to enforce it ended without success
 
     def shown(self) -> dict[str, Any]:
-        """The seed's fields beside what the platform says about them."""
-        shown = {name: value for name, value in self.document().items() if name not in ("version", "failedAt")}
-        return shown | self.requested.document()
+        """As `PolicyState`."""
+        return self.document(PolicyReport) | self.requested.document()
 
 
 UNBOUNDED = 1_000_000

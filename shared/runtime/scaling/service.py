@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from shared.events.journal import Journal
 from shared.kernel import ids
@@ -12,7 +11,7 @@ from shared.kernel.errors import TargetNotEnabled
 from shared.kernel.record import Record
 from shared.operations.intent import Answer, Intent
 from shared.runtime.environments.isolation import Admitted
-from shared.runtime.scaling.model import Enforcement, ScalingPolicy, ScalingRequest, told
+from shared.runtime.scaling.model import Applied, Enforcement, ScalingPolicy, ScalingRequest, told
 from shared.runtime.scaling.reading import LISTED
 from shared.store import keys
 from shared.targets.port import Scaling
@@ -54,7 +53,7 @@ class Scalings:
             permit,
         )
         location = f"/scaling-policies/{ident}"
-        answer = intent.remember(tx, Answer(200 if same else 201, _shown(policy), location))
+        answer = intent.remember(tx, Answer(200 if same else 201, policy.document(Applied), location))
         if not same:
             tx.write(row, ident, policy)
             if row is None:
@@ -107,7 +106,3 @@ def _requested(request: ScalingRequest) -> Scaling:
             include={"metric", "min_replicas", "max_replicas", "target_utilization_percent", "scale_to_zero"}
         )
     )
-
-
-def _shown(policy: ScalingPolicy) -> dict[str, Any]:
-    return policy.model_dump(mode="json", by_alias=True, include={"scaling_policy_id", "status", "trace_id"})

@@ -54,18 +54,23 @@ class BindingStatus(StrEnum):
     ROTATING = "Rotating"
 
 
-class SecretBinding(Record):
+class Bound(Record):
+    """What POST /secret-bindings answers."""
+
     secret_binding_id: str
+    status: BindingStatus = BindingStatus.BOUND
+    trace_id: str
+
+
+class SecretBinding(Bound):
     tenant_id: str
     environment_id: EnvironmentId
     service_id: str
     vault_uri: str
     secrets: list[BoundSecret]  # with the version that consumers use
     rotation: Rotation | None = None
-    status: BindingStatus = BindingStatus.BOUND
     bound_by: str
     created_at: datetime
-    trace_id: str
 
     def secret(self, name: str) -> BoundSecret | None:
         return next((secret for secret in self.secrets if secret.name == name), None)

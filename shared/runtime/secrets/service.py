@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from shared.events.journal import Journal
 from shared.kernel import ids
@@ -14,7 +14,7 @@ from shared.kernel.errors import ValidationFailed
 from shared.kernel.record import Record
 from shared.operations.intent import Answer, Intent
 from shared.runtime.environments.isolation import Admitted
-from shared.runtime.secrets.model import BindRequest, BoundSecret, SecretBinding
+from shared.runtime.secrets.model import BindRequest, Bound, BoundSecret, SecretBinding
 from shared.store import keys
 
 LISTED = "sec"
@@ -71,7 +71,7 @@ class Binding:
             ListedBinding(secret_binding_id=binding.secret_binding_id),
         )
         location = f"/secret-bindings/{binding.secret_binding_id}"
-        answer = intent.remember(tx, Answer(201, _shown(binding), location))
+        answer = intent.remember(tx, Answer(201, binding.document(Bound), location))
         await self.journal.commit(tx)
         return answer
 
@@ -128,7 +128,3 @@ def _require_each_once(secrets: Sequence[BoundSecret]) -> None:
     names = [secret.name for secret in secrets]
     if len(set(names)) != len(names):
         raise ValidationFailed({"secrets": ["a name is bound twice"]})
-
-
-def _shown(binding: SecretBinding) -> dict[str, Any]:
-    return binding.model_dump(mode="json", by_alias=True, include={"secret_binding_id", "status", "trace_id"})

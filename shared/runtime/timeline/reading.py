@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.access.caller import Caller
-from shared.events.journal import Entry
+from shared.events.journal import Entry, TimelineEntry
 from shared.kernel.clock import newest_first
 from shared.kernel.errors import MalformedRequest, NotFound, Unreadable
 from shared.kernel.ids import environment_of, is_environment_id
@@ -30,18 +30,6 @@ PREFIX = "log-"
 MOST = 1000  # rows read for one page
 RANGE = 250  # rows of a range read when a kind is looked for
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)  # before it, inverted instants have one digit more and sort elsewhere
-SHOWN = {
-    "entry_id",
-    "at",
-    "kind",
-    "actor",
-    "summary",
-    "resource",
-    "operation_id",
-    "decision_id",
-    "caused_by",
-    "trace_id",
-}
 
 
 @dataclass(frozen=True)
@@ -116,7 +104,7 @@ class Timeline:
                 if entry is not None and len(entries) == limit:
                     return TimelinePage(entries, after)
                 if entry is not None:
-                    entries.append(_shown(entry))
+                    entries.append(entry.document(TimelineEntry))
                 after = row.key
             if len(rows) < asked:
                 return TimelinePage(entries, None)
@@ -138,7 +126,3 @@ def _wanted(partition: str, row: Row, wanted: Filter) -> Entry | None:
     except Unreadable:  # `read` has raised the alert
         return None
     return entry if wanted.wants(entry) else None
-
-
-def _shown(entry: Entry) -> dict[str, Any]:
-    return entry.model_dump(mode="json", by_alias=True, exclude_none=True, include=SHOWN)

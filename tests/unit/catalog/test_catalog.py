@@ -10,7 +10,7 @@ import pytest
 from shared.events.journal import Place
 from shared.kernel.errors import Transient
 from shared.kernel.ids import environment_id
-from shared.runtime.catalog.model import Placed, Snapshot, version_of
+from shared.runtime.catalog.model import Placed, ServiceReport, Snapshot, version_of
 from shared.runtime.catalog.rows import CHUNK, Catalog
 from shared.runtime.catalog.where import Where
 from shared.runtime.environments.model import Environment, Stage
@@ -85,7 +85,7 @@ async def test_the_wanted_state_is_not_shown(catalog: Catalog, environment: Envi
     await catalog.project(environment, snapshot("a"), 2, {"a": "https://a.example"})
     (one,) = await catalog.services(place(environment))
     shown = {"serviceId", "target", "image", "version", "replicas", "endpointUrl", "deploymentId", "source"}
-    assert set(one.shown()) == shown | {"observedAt", "generation"}
+    assert set(one.document(ServiceReport)) == shown | {"observedAt", "generation"}
 
 
 async def test_projecting_twice_is_projecting_once(world: World, catalog: Catalog, environment: Environment) -> None:

@@ -461,11 +461,11 @@ async def test_the_answer_tells_the_last_scan_and_that_there_was_none(world: Wor
     reader = DriftReader(world.store, world.isolation)
     environment_id = world.environment.environment_id
     page = await reader.findings(CALLER, environment_id, None, 50, "")
-    assert (page.findings, page.last_scan) == ([], {"status": "Never", "notReached": []})
+    assert (page.findings, page.last_scan.document()) == ([], {"status": "Never", "notReached": []})
     await scan(world)
     page = await reader.findings(CALLER, environment_id, None, 50, "")
     at = "2026-06-11T12:05:00Z"
-    assert page.last_scan == {"startedAt": at, "completedAt": at, "status": "Complete", "notReached": []}
+    assert page.last_scan.document() == {"startedAt": at, "completedAt": at, "status": "Complete", "notReached": []}
 
 
 async def test_findings_of_what_is_not_the_tenants_are_not_found(world: World) -> None:

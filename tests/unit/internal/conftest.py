@@ -21,17 +21,19 @@ from shared.http import query
 from shared.http.cursor import Cursors
 from shared.http.message import Request, Response
 from shared.http.mutating import Mutating
+from shared.http.openapi import description as openapi
 from shared.http.pipeline import Pipeline
 from shared.http.routes import PREFIX
 from shared.kernel.record import Record
 from shared.operations.intent import Answer
 from shared.runtime.catalog.mutation import Mutations
-from shared.runtime.configurations.model import PublishRequest
+from shared.runtime.configurations.model import Published, PublishRequest
 from shared.runtime.environments.tenancy import Tenancy
 from shared.runtime.health.ingest import Ingest
 from shared.runtime.health.inventory import Inventory
 from shared.store.memory import MemoryStore
 from shared.store.revision import Revised
+from tests.support.contract import Contract
 from tests.unit.doubles.world import SIGNING_KEY, TENANT, World
 
 STALE_AFTER = timedelta(seconds=90)
@@ -59,7 +61,9 @@ class Api:
         endpoints = Endpoints(df.Blueprint(), cast(Any, None))
         internal.register(endpoints, cast(Any, lambda: app))
 
-        @endpoints.endpoint("POST", "/configurations", scope=SCOPE, action="configurations.publish")
+        @endpoints.endpoint(
+            "POST", "/configurations", scope=SCOPE, action="configurations.publish", answers={201: Published}
+        )
         async def publish(call: Any, body: PublishRequest) -> Answer:
             answer = await world.publishing.publish(call.intent, call.environment, body)
             return Answer(answer.status, answer.body)  # without its location, which no route of these leads to
@@ -70,6 +74,7 @@ class Api:
         governance = Governance("https://policy.example", post, clock=world.clock)
         mutating = Mutating(world.isolation, governance, world.journal, world.draw, SIGNING_KEY)
         self.pipeline = Pipeline(endpoints.table, PlainTokens(cast(Tokens, None)), mutating, Cursors(SIGNING_KEY))
+        self.contract = Contract(openapi.document(endpoints.table, "https://issuer.example"))
 
     async def ask(
         self, method: str, path: str, body: Any = None, *, tenant: str = TENANT, scope: str = SCOPE, **headers: str
@@ -83,7 +88,9 @@ class Api:
         if raw:
             fields["content-type"] = "application/json"
         request = Request(method, split.path, query.pairs_of(split.query), fields, raw, "https://api.example")
-        return await self.pipeline.serve(request, cast(Any, None))
+        answer = await self.pipeline.serve(request, cast(Any, None))
+        self.contract.check(method, request.path, answer.status, answer.headers, answer.body)
+        return answer
 
     async def shown(self) -> dict[str, dict[str, Any]]:
         """serviceId -> inventory row, as GET /environments/{environmentId} has it."""

@@ -20,7 +20,7 @@ from shared.http.headers import Deprecation
 from shared.http.message import Request, Response
 from shared.http.mutating import Mutating
 from shared.http.pipeline import Pipeline
-from shared.http.routes import PREFIX, Route, RouteTable
+from shared.http.routes import PREFIX, Page, Route, RouteTable
 from shared.kernel.errors import InvalidToken
 from shared.kernel.ids import EnvironmentId
 from shared.kernel.record import Record
@@ -209,7 +209,7 @@ def reads(world: World) -> list[Route]:
         items = [ListedEnvironment.read(row.document).environment for row in rows[:limit]]
         wanted = call.query.get("status")
         documents = [item.document() for item in items if wanted in (None, item.status)]
-        return Listing("environments", documents, rows[limit - 1].key if len(rows) > limit else None)
+        return Listing(documents, rows[limit - 1].key if len(rows) > limit else None)
 
     async def configuration(call: Reading) -> Found:
         return Found((await configurations.get(call.caller, call.params["configurationId"])).document())
@@ -227,7 +227,7 @@ def reads(world: World) -> list[Route]:
     listed = {**query.PAGED, "status": query.one_of(EnvironmentStatus)}
     return [
         route("GET", "/environments/{environmentId}", (READ,), get),
-        route("GET", "/environments", (READ,), page, query=listed),
+        route("GET", "/environments", (READ,), page, query=listed, answers=Page("environments", Environment)),
         route("GET", "/configurations/{configurationId}", (CONFIGURE,), configuration),
         route("GET", "/operations/{operationId}", ANY_SCOPE, operation),
         route("GET", "/bug", (READ,), bug),

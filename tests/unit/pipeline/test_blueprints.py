@@ -175,7 +175,9 @@ class TestWithoutSettings:
         serving.table = endpoints.table
         probes.register(endpoints, serving.container)
 
-        @endpoints.endpoint("GET", "/environments", scope="runtime.environments.read", action="environments.list")
+        @endpoints.endpoint(
+            "GET", "/environments", scope="runtime.environments.read", action="environments.list", answers={}
+        )
         async def list_environments(call: Reading) -> Found:
             return Found({})
 
