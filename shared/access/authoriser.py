@@ -7,10 +7,11 @@ environment is known. There is no mode that skips the first step.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.access.caller import Caller
 from shared.access.claims import Claims
+from shared.access.limits import Limits
 from shared.access.tokens import MAX_TOKEN_BYTES, Tokens
 from shared.kernel.errors import InsufficientScope, InvalidToken, TenantMismatch
 
@@ -20,14 +21,24 @@ SCHEME = "bearer"
 @dataclass(frozen=True)
 class Authoriser:
     tokens: Tokens
+    limits: Limits = field(default_factory=Limits)
 
     async def authenticate(self, authorization: str | None, trace_id: str) -> Caller:
-        """The caller behind an `Authorization` value. Raises `InvalidToken`, or `Transient("issuer")` without keys."""
+        """The caller behind an `Authorization` value.
+
+        Raises `InvalidToken`, `Transient("issuer")` without keys, `TooManyRequests` beyond the tenant's limit.
+        """
         claims = await self.claims(authorization)
         return Caller(claims.tenant_id, claims.subject, claims.client_id, claims.scopes, trace_id)
 
     async def claims(self, authorization: str | None) -> Claims:
         """As `authenticate`, with the expiry: a stream outlives the call that opened it and must not outlive its token."""
+        claims = await self.verified(authorization)
+        self.limits.take(claims.tenant_id)
+        return claims
+
+    async def verified(self, authorization: str | None) -> Claims:
+        """What the token says, whatever the tenant has asked already."""
         return await self.tokens.verify(bearer(authorization))
 
 

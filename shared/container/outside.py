@@ -9,6 +9,7 @@ from functools import cached_property
 from shared.access.authoriser import Authoriser
 from shared.access.governance import Governance
 from shared.access.keys import SigningKeys
+from shared.access.limits import Limits
 from shared.access.outbound import Outbound
 from shared.access.tokens import Tokens
 from shared.azure.arm import Arm
@@ -100,7 +101,8 @@ class Outside:
                 tenant_claim=identity.tenant_claim,
                 decryption_key=identity.decryption_key,
                 clock=now,
-            )
+            ),
+            Limits(self.settings.platform.tenant_requests),
         )
 
     @cached_property

@@ -57,6 +57,7 @@ class PlatformSettings:
     image_registries: frozenset[str]
     secret_vaults: frozenset[str]
     probe_networks: str
+    tenant_requests: float  # a second, of one tenant on one instance; 0 = no limit
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,7 @@ def _platform(reader: _Reader) -> PlatformSettings:
         image_registries=reader.read("IMAGE_REGISTRIES", _names),
         secret_vaults=reader.read("SECRET_VAULTS", _names, "") or frozenset(),
         probe_networks=reader.text("PROBE_ALLOWED_NETWORKS", ""),
+        tenant_requests=reader.read("TENANT_REQUESTS_PER_SECOND", _seconds, "0"),
     )
 
 

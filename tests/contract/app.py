@@ -49,7 +49,7 @@ OUTSIDE = {
 class PlainTokens(Authoriser):
     """`Bearer <tenant>;<scope>+<scope>`."""
 
-    async def claims(self, authorization: str | None) -> Claims:
+    async def verified(self, authorization: str | None) -> Claims:
         tenant, _, scopes = bearer(authorization).partition(";")
         return Claims(tenant, "ada", "control-plane", frozenset(scopes.split("+")), time.time() + 3600)
 
@@ -68,13 +68,13 @@ class Hub:
 
 
 class App:
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
         sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
-        self.container = Container(read({**sample, **OUTSIDE}))
+        self.container = Container(read({**sample, **OUTSIDE, **settings}))
         self.vault = FakeVault()
         made: dict[str, Any] = vars(self.container)  # where cached properties keep what they made
         made["store"] = Revised(MemoryStore())
-        made["authoriser"] = PlainTokens(cast(Tokens, None))
+        made["authoriser"] = PlainTokens(cast(Tokens, None), self.container.authoriser.limits)
         made["governance"] = Governance("https://policy.example", allow, clock=now)
         made["vaults"] = self.vault
         targets = ("aks", "container-apps", "functions", "app-service")

@@ -101,3 +101,13 @@ async def test_whoever_may_not_is_told_so_as_described(shop: Shop) -> None:
         for token, status in (("", 401), (f"{TENANT};runtime.nothing", 403)):
             answer, _ = await shop.app.ask(route.method, path.lower(), token=token or " ")
             assert answer.status == status, path
+
+
+async def test_beyond_its_limit_a_tenant_is_told_when_to_come_again_and_another_is_served() -> None:
+    app = App(TENANT_REQUESTS_PER_SECOND="0.1")
+    first, _ = await app.ask("GET", "/environments")
+    refused, told = await app.ask("GET", "/environments")
+    assert (first.status, refused.status, told["code"]) == (200, 429, "TooManyRequests")
+    assert int(refused.headers["Retry-After"]) >= 1
+    other, _ = await app.ask("GET", "/environments", token="another;runtime.environments.read")
+    assert other.status == 200

@@ -58,7 +58,7 @@ QUICK = {
 class PlainTokens(Authoriser):
     """`Bearer <tenant>;<scope>+<scope>;<expiry>`."""
 
-    async def claims(self, authorization: str | None) -> Claims:
+    async def verified(self, authorization: str | None) -> Claims:
         tenant, scopes, expires = bearer(authorization).split(";")
         if float(expires) < time.time() - 60:
             raise InvalidToken("exp")
@@ -118,7 +118,7 @@ class World:
         self.container = Container(read({**sample, **QUICK, **settings}))
         made: dict[str, Any] = vars(self.container)  # where cached properties keep what they made
         made["store"] = self.store
-        made["authoriser"] = PlainTokens(cast(Tokens, None))
+        made["authoriser"] = PlainTokens(cast(Tokens, None), self.container.authoriser.limits)
         made["messaging"] = self.broker
         made["made_targets"] = SimpleNamespace(by_name={})
 

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from runtime_grpc.server import Server
 from runtime_grpc.wire import PACKAGE
 from shared.kernel.ids import environment_id
-from tests.grpc.served import SCOPES, Client, World, code_of, refused, token
+from tests.grpc.served import SCOPES, Client, World, code_of, refused, served, token
 
 Status = grpc.StatusCode
 PATHS = ["GetServices", "GetFindings", "StreamHealth", "ReportHealth"]
@@ -122,3 +122,16 @@ async def test_probes_need_no_token(client: Client, server: Server) -> None:
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
     error = await refused(stub.Check(health_pb2.HealthCheckRequest(service="nobody")))
     assert error.code() is Status.NOT_FOUND
+
+
+async def test_beyond_its_limit_a_tenant_is_told_when_to_come_again_and_another_is_served() -> None:
+    world = World(TENANT_REQUESTS_PER_SECOND="0.1")
+    for tenant in ("connectsoft", "another"):
+        await world.provision(tenant, environment_id("00000000000000aa"), "dev", "api")
+    async with served(world) as (_, client):
+        await client.services()
+        for method in PATHS:  # a stream counts like a call
+            error = await refused(call(client, method))
+            assert (error.code(), code_of(error)) == (Status.RESOURCE_EXHAUSTED, "TooManyRequests")
+            assert int(dict(error.trailing_metadata())["retry-after"]) >= 1
+        assert (await client.services(token("another"), tenant_id="another")).services

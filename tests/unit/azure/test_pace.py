@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.azure.pace import Limit, Pace, in_the_background
+from shared.azure.pace import Pace, in_the_background
+from shared.kernel.buckets import Limit
 from shared.kernel.errors import Transient
 
 
