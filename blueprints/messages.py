@@ -19,6 +19,7 @@ from shared.kernel import channels
 from shared.kernel.clock import now
 from shared.kernel.errors import Transient
 from shared.runtime.drift.sweep import scan_shard
+from shared.runtime.environments.looking import look_shard
 from shared.runtime.health.sweep import check_shard
 from shared.runtime.upkeep.sweep import keep_shard
 
@@ -70,6 +71,7 @@ async def _swept(kind: WorkKind, shard: int, tick: datetime, container: Containe
         elif kind is WorkKind.DRIFT:
             with in_the_background():
                 await scan_shard(container.drift_sweep, shard, tick)
+                await look_shard(container.looking, shard)
         else:
             await keep_shard(container.upkeep, shard, hub)
     except Transient as error:  # the next tick looks anew; delivering this one ten times would only press what is away

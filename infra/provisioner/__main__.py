@@ -1,7 +1,11 @@
-"""`python -m infra.provisioner --tenant T --operation op-… --attempt N`: run the engine for one attempt and exit.
+"""Run the engine once and exit: for one attempt of an operation, or for a look at what stands.
+
+    python -m infra.provisioner --tenant T --operation op-… --attempt N
+    python -m infra.provisioner --tenant T --inspect env-…
 
 Exit status 0 when the outcome is on the operation row, whatever it is, or when another worker has the attempt; 1 when
-the row could not be reached, which the orchestration sees as a job that died; 2 when there is nothing to run.
+the row could not be reached, which the orchestration sees as a job that died, or nothing could be looked at; 2 when there
+is nothing to run.
 """
 
 from __future__ import annotations
@@ -14,17 +18,21 @@ import signal
 import sys
 import uuid
 from collections.abc import Awaitable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from infra.provisioner.engine import EngineSettings, load
+from infra.provisioner.engine import Engine, EngineSettings, load
+from infra.provisioner.inspection import Inspection
 from infra.provisioner.job import Job
 from infra.provisioner.patience import Patience, Patient
 from shared.container import Container
+from shared.events.journal import Place
 from shared.events.work import Work, WorkKind
+from shared.kernel.clock import draw, now
 from shared.kernel.errors import RuntimeCloudError
 from shared.kernel.ids import OperationId, environment_of
 from shared.kernel.settings import BadSettings, read
 from shared.operations.model import Run
+from shared.runtime.environments.infrastructure import Looks
 
 log = logging.getLogger("provisioner")
 EXECUTION = "CONTAINER_APP_JOB_EXECUTION_NAME"  # set by Container Apps in every replica of a job
@@ -34,9 +42,13 @@ LONGEST = timedelta(hours=2)
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.provisioner")
     parser.add_argument("--tenant", required=True)
-    parser.add_argument("--operation", required=True)
-    parser.add_argument("--attempt", required=True, type=int)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--operation")
+    what.add_argument("--inspect", metavar="ENVIRONMENT")
+    parser.add_argument("--attempt", type=int)
     arguments = parser.parse_args()
+    if arguments.operation and arguments.attempt is None:
+        parser.error("--operation needs --attempt")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("azure").setLevel(logging.WARNING)
     try:
@@ -45,12 +57,26 @@ def main() -> int:
     except (BadSettings, ValueError) as wrong:
         print(f"the provisioner cannot run: {wrong}", file=sys.stderr)  # noqa: T201 - a command line's own output
         return 2
+    subject = arguments.operation or arguments.inspect
+    work = _operate if arguments.operation else _inspect
+    try:
+        asyncio.run(_until_told_to_stop(_closing(container, work(container, engine, arguments))))
+    except RuntimeCloudError as error:
+        log.error("%s: %r", subject, error)
+        return 1
+    except asyncio.CancelledError:
+        log.warning("%s: it was told to stop", subject)
+        return 1
+    return 0
+
+
+async def _operate(container: Container, engine: Engine, arguments: argparse.Namespace) -> None:
     run = Run(
         tenant_id=arguments.tenant,
         environment_id=environment_of(arguments.operation),
         operation_id=OperationId(arguments.operation),
         attempt=arguments.attempt,
-        must_settle_by=datetime.now(UTC) + LONGEST,
+        must_settle_by=now() + LONGEST,
     )
 
     async def nudge(run: Run) -> None:
@@ -63,24 +89,24 @@ def main() -> int:
         )
         await container.messaging.send(work, message_id=f"nudge-{run.instance_id}")
 
-    async def work() -> None:
-        container.messaging.open()  # a sender takes a second to open: meanwhile the engine works
-        patience = Patience(container.settings.pace.transient_budget)
-        execution = os.environ.get(EXECUTION) or f"local-{uuid.uuid4().hex}"
-        try:
-            await Job(container.runs, engine, Patient(container.arm, patience), execution, nudge, patience).work(run)
-        finally:
-            await container.close()
+    container.messaging.open()  # a sender takes a second to open: meanwhile the engine works
+    patience = Patience(container.settings.pace.transient_budget)
+    execution = os.environ.get(EXECUTION) or f"local-{uuid.uuid4().hex}"
+    await Job(container.runs, engine, Patient(container.arm, patience), execution, nudge, patience).work(run)
 
+
+async def _inspect(container: Container, engine: Engine, arguments: argparse.Namespace) -> None:
+    patience = Patience(container.settings.pace.transient_budget)
+    looks = Looks(container.store, draw)
+    inspection = Inspection(container.isolation, looks, engine, Patient(container.arm, patience), patience, now)
+    await inspection.work(Place(arguments.tenant, environment_of(arguments.inspect)))
+
+
+async def _closing(container: Container, work: Awaitable[None]) -> None:
     try:
-        asyncio.run(_until_told_to_stop(work()))
-    except RuntimeCloudError as error:
-        log.error("%s: %r", run.operation_id, error)
-        return 1
-    except asyncio.CancelledError:
-        log.warning("%s: attempt %d was told to stop", run.operation_id, run.attempt)
-        return 1
-    return 0
+        await work
+    finally:
+        await container.close()
 
 
 def _engine_settings(container: Container) -> EngineSettings:

@@ -1,6 +1,7 @@
-"""What an engine is: something that makes, and unmakes, an environment's resources. Loaded by the name in its setting.
+"""What an engine is: something that makes, inspects and unmakes an environment's resources. Loaded by the name in its
+setting.
 
-An engine is a module with these two coroutine functions, or one whose `engine(settings)` gives an object that has them.
+An engine is a module with these three coroutine functions, or one whose `engine(settings)` gives an object that has them.
 Both are safe to run again after a crash at any point: what exists is recognised and not made twice, what is gone counts as
 gone.
 """
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from shared.kernel.record import Record
+from shared.operations.model import Operation
+from shared.runtime.environments.model import Environment
 
 Progress = Callable[[str, str, str], Awaitable[None]]  # (step, "Running" | "Succeeded", detail)
 
@@ -29,9 +32,21 @@ class EnvironmentRecord(Record):
     isolation_model: str
     compute_targets: list[str]
     placement: dict[str, str]
-    operation_id: str
-    attempt: int
+    operation_id: str = ""  # none when it is inspected
+    attempt: int = 0
     retain_data: bool = False  # when it is destroyed: its vault and its logs stay
+
+
+def record_of(environment: Environment, operation: Operation | None = None) -> EnvironmentRecord:
+    names = EnvironmentRecord.model_fields.keys() & Environment.model_fields.keys() - {"placement"}
+    told = EnvironmentRecord(
+        **environment.model_dump(mode="json", include=set(names)), placement=environment.placement.document()
+    )
+    if operation is None:
+        return told
+    retained = bool(operation.request.get("retainData"))
+    stamp = {"operation_id": operation.operation_id, "attempt": operation.attempt, "retain_data": retained}
+    return told.model_copy(update=stamp)
 
 
 class ResourceManager(Protocol):
@@ -49,6 +64,10 @@ class Engine(Protocol):
 
     async def destroy(self, record: Mapping[str, Any], *, arm: ResourceManager, progress: Progress) -> None:
         """Unmake all of it, but what holds data where `retainData` says so; absent resources count as gone."""
+
+    async def inspect(self, record: Mapping[str, Any], *, arm: ResourceManager) -> list[dict[str, Any]]:
+        """How Azure differs from what was made, as documents of `ResourceDifference`; nothing is changed. Raises
+        `Transient`, `Refused` when not all of it could be read: what nobody saw is no difference."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,6 @@ def load(name: str, settings: EngineSettings | None = None) -> Engine:
         raise ValueError(f"PROVISIONER_ENGINE names {name!r}, which cannot be imported") from missing
     if hasattr(module, "engine"):
         return cast(Engine, module.engine(settings or EngineSettings()))
-    if not (hasattr(module, "make") and hasattr(module, "destroy")):
+    if not all(hasattr(module, name) for name in ("make", "destroy", "inspect")):
         raise ValueError(f"PROVISIONER_ENGINE names {name!r}, which is no engine")
     return cast(Engine, module)

@@ -11,10 +11,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from infra.provisioner.engine import Engine, EnvironmentRecord, ResourceManager
+from infra.provisioner.engine import Engine, ResourceManager, record_of
 from infra.provisioner.patience import Patience
 from shared.kernel.errors import Refused, RuntimeCloudError, Superseded, Transient
-from shared.operations.model import JobResult, Operation, OperationError, OperationKind, Run, StepStatus
+from shared.operations.model import JobResult, OperationError, OperationKind, Run, StepStatus
 from shared.operations.runs import CancelRequested, Runs
 from shared.runtime.environments.model import Environment
 from shared.store import keys
@@ -78,7 +78,7 @@ class Job:
     async def _run_engine(self, run: Run) -> dict[str, str]:
         held = await self.patience.again(lambda: self.runs.hold(run, keys.ENVIRONMENT))
         environment = Environment.read(held.others[keys.ENVIRONMENT].document)
-        record = _record(environment, held.operation).document()
+        record = record_of(environment, held.operation).document()
 
         async def progress(step: str, status: str, detail: str) -> None:
             await self.patience.again(lambda: self.runs.step(run, step, StepStatus(status), detail))
@@ -87,25 +87,3 @@ class Job:
             await self.engine.destroy(record, arm=self.arm, progress=progress)
             return {}
         return await self.engine.make(record, arm=self.arm, progress=progress)
-
-
-def _record(environment: Environment, operation: Operation) -> EnvironmentRecord:
-    return EnvironmentRecord(
-        **environment.model_dump(
-            mode="json",
-            include={
-                "tenant_id",
-                "project_id",
-                "environment_id",
-                "name",
-                "stage",
-                "region",
-                "isolation_model",
-                "compute_targets",
-            },
-        ),
-        placement=environment.placement.document(),
-        operation_id=operation.operation_id,
-        attempt=operation.attempt,
-        retain_data=bool(operation.request.get("retainData")),
-    )

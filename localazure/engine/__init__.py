@@ -1,7 +1,8 @@
 """The embedded engine: an environment's resources as data, created through ARM.
 
 It stands where Pulumi stands in production and keeps no state of its own: ARM is the state. `make` looks before it
-creates, so a run after a crash completes what is missing and creates nothing twice; `destroy` likewise.
+creates, so a run after a crash completes what is missing and creates nothing twice; `destroy` likewise; `inspect` compares
+what stands with what `make` would create.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from localazure.engine.comparison import differing
 from localazure.engine.outputs import outputs_of
 from localazure.engine.part import Answers, Environment, Part
 from localazure.engine.resources import parts
 
-__all__ = ["Arm", "Progress", "destroy", "make"]
+__all__ = ["Arm", "Progress", "destroy", "inspect", "make"]
 
 RETAINED = frozenset({"Workspace", "KeyVault"})  # what holds data
 RUNNING, SUCCEEDED = "Running", "Succeeded"
@@ -78,12 +80,36 @@ async def destroy(record: Mapping[str, Any], *, arm: Arm, progress: Progress) ->
         await progress(part.step, SUCCEEDED, resource_id)
 
 
+async def inspect(record: Mapping[str, Any], *, arm: Arm) -> list[dict[str, Any]]:
+    """What is gone or changed, one document each: `resource` (its step), `change` (`delete`, `update`), `properties`
+    (paths). What stands on something that is gone cannot be compared, and is not."""
+    environment = Environment.of(record)
+    answers: Answers = {}
+    found: list[dict[str, Any]] = []
+    for part in parts(environment):
+        if not part.needs <= answers.keys():
+            continue
+        resource_id = part.id(environment, answers)
+        standing = await _settled(arm, resource_id, part.api_version)
+        if standing is None:
+            found.append({"resource": part.step, "change": "delete"})
+            continue
+        answers[part.step] = await _with_actions(arm, resource_id, part, standing)
+        if paths := list(differing(part.body(environment, answers), standing, part.loose)):
+            found.append({"resource": part.step, "change": "update", "properties": paths})
+    return found
+
+
 async def _ensure(arm: Arm, environment: Environment, part: Part, answers: Answers) -> dict[str, Any]:
     """The resource as it stands once nothing changes it any more; created only where it is absent or unusable."""
     resource_id = part.id(environment, answers)
     standing = await _settled(arm, resource_id, part.api_version)
     if standing is None or _state(standing) in _UNUSABLE:
         standing = await arm.put(resource_id, part.api_version, part.body(environment, answers))
+    return await _with_actions(arm, resource_id, part, standing)
+
+
+async def _with_actions(arm: Arm, resource_id: str, part: Part, standing: dict[str, Any]) -> dict[str, Any]:
     for name, action in part.actions.items():
         standing[name] = await arm.post(f"{resource_id}/{action}", part.api_version)
     return standing

@@ -73,6 +73,8 @@ class Part:
     id: Callable[[Environment, Answers], str]
     body: Callable[[Environment, Answers], dict[str, Any]]
     actions: Mapping[str, str] = field(default_factory=dict)
+    needs: frozenset[str] = frozenset()  # steps whose answers its id or its body is made of
+    loose: frozenset[str] = frozenset()  # paths that somebody else decides on, or that ARM never tells
     own: bool = True  # deleted by itself when the group stays; else it goes with what it stands on
 
 
@@ -94,4 +96,4 @@ def role(step: str, role_id: str, scope: Callable[[Environment], str]) -> Part:
         given = {"roleDefinitionId": definition, "principalId": principal, "principalType": "ServicePrincipal"}
         return {"properties": given}
 
-    return Part(step, "2022-04-01", ident, body, own=False)
+    return Part(step, "2022-04-01", ident, body, needs=frozenset({IDENTITY}), own=False)

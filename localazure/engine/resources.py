@@ -115,6 +115,7 @@ WORKSPACE_TYPE, BUS_TYPE = "Microsoft.OperationalInsights/workspaces", "Microsof
 VAULT_TYPE, ENVIRONMENT_TYPE = "Microsoft.KeyVault/vaults", "Microsoft.App/managedEnvironments"
 CLUSTER_TYPE, PLAN_TYPE = "Microsoft.ContainerService/managedClusters", "Microsoft.Web/serverfarms"
 STORAGE_TYPE = "Microsoft.Storage/storageAccounts"
+COUNT = frozenset({"sku.capacity"})  # scaling policies own it
 
 
 def _vault_id(environment: Environment) -> str:
@@ -139,7 +140,7 @@ COMMON_PARTS = (
         lambda env, _: env.tracked(properties={"sku": {"name": "PerGB2018"}, "retentionInDays": 30}),
         {"keys": "sharedKeys"},
     ),
-    Part(VAULT, "2024-11-01", lambda env, _: _vault_id(env), _vault),
+    Part(VAULT, "2024-11-01", lambda env, _: _vault_id(env), _vault, needs=frozenset({IDENTITY})),
     role("KeyVaultAccess", SECRETS_USER, _vault_id),
     Part(SERVICE_BUS, "2024-01-01", lambda env, _: _bus_id(env), _service_bus),
     role("ServiceBusSending", BUS_SENDER, _bus_id),
@@ -147,7 +148,14 @@ COMMON_PARTS = (
 )
 PARTS_OF_TARGETS = {
     CONTAINER_APPS: (
-        Part(MANAGED_ENVIRONMENT, "2025-01-01", lambda env, _: env.named(ENVIRONMENT_TYPE, "cae"), _managed_environment),
+        Part(
+            MANAGED_ENVIRONMENT,
+            "2025-01-01",
+            lambda env, _: env.named(ENVIRONMENT_TYPE, "cae"),
+            _managed_environment,
+            needs=frozenset({IDENTITY, WORKSPACE}),
+            loose=frozenset({"properties.appLogsConfiguration.logAnalyticsConfiguration.sharedKey"}),
+        ),
     ),
     AKS: (
         Part(
@@ -156,14 +164,18 @@ PARTS_OF_TARGETS = {
             lambda env, _: env.named(CLUSTER_TYPE, "aks"),
             _cluster,
             {"credential": "listClusterUserCredential"},
+            needs=frozenset({IDENTITY}),
+            loose=frozenset({"properties.agentPoolProfiles[0].count"}),
         ),
-        Part("ClusterFederation", "2024-11-30", _federation_id, _federation, own=False),
+        Part("ClusterFederation", "2024-11-30", _federation_id, _federation, needs=frozenset({CLUSTER}), own=False),
     ),
     FUNCTIONS: (
         Part(FUNCTIONS_STORAGE, "2024-01-01", lambda env, _: _storage_id(env), _functions_storage),
         role("FunctionsStorageBlobs", BLOB_OWNER, _storage_id),
         role("FunctionsStorageQueues", QUEUE_DATA, _storage_id),
-        Part(FUNCTIONS_PLAN, "2025-05-01", lambda env, _: env.named(PLAN_TYPE, "func"), _functions_plan),
+        Part(FUNCTIONS_PLAN, "2025-05-01", lambda env, _: env.named(PLAN_TYPE, "func"), _functions_plan, loose=COUNT),
     ),
-    APP_SERVICE: (Part(APP_SERVICE_PLAN, "2025-05-01", lambda env, _: env.named(PLAN_TYPE, "app"), _app_service_plan),),
+    APP_SERVICE: (
+        Part(APP_SERVICE_PLAN, "2025-05-01", lambda env, _: env.named(PLAN_TYPE, "app"), _app_service_plan, loose=COUNT),
+    ),
 }

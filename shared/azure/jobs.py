@@ -23,11 +23,17 @@ class ContainerAppsJob:
 
     async def start(self, tenant_id: str, operation_id: str, attempt: int) -> str:
         """Start an execution for one attempt of one operation and return its name."""
+        return await self._start("--tenant", tenant_id, "--operation", operation_id, "--attempt", str(attempt))
+
+    async def inspect(self, tenant_id: str, environment_id: str) -> str:
+        """Start an execution that looks at an environment's infrastructure, and return its name."""
+        return await self._start("--tenant", tenant_id, "--inspect", environment_id)
+
+    async def _start(self, *arguments: str) -> str:
         job = await self.arm.get(self.resource_id, CONTAINER_APPS)
         if job is None:
             raise Refused("arm", "JobNotFound", "PROVISIONER_JOB_ID names no Container Apps Job")
         container = job["properties"]["template"]["containers"][0]
-        arguments = ["--tenant", tenant_id, "--operation", operation_id, "--attempt", str(attempt)]
         override = {"containers": [{**container, "args": [*_own(container), *arguments]}]}
         started = await self.arm.post(f"{self.resource_id}/start", CONTAINER_APPS, override)
         return str(started["name"])

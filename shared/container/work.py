@@ -16,6 +16,7 @@ from shared.runtime.deployments import promotion, taking_back
 from shared.runtime.deployments.preparing import Preparing
 from shared.runtime.drift import sweep as drift_sweep
 from shared.runtime.environments import activities as provisioning
+from shared.runtime.environments import looking
 from shared.runtime.environments.ending import Ending
 from shared.runtime.health import sweep as health_sweep
 from shared.runtime.health.patience import Hysteresis, Retrying
@@ -126,6 +127,11 @@ class Work(Requests):
             budget=pace.look_budget,
             hysteresis=Hysteresis(pace.health_failures, pace.health_successes),
         )
+
+    @cached_property
+    def looking(self) -> looking.Deps:
+        interval = timedelta(seconds=self.settings.pace.infrastructure_interval)
+        return looking.Deps(self.store, self.isolation, self.job.inspect, interval, now, draw)
 
     @cached_property
     def drift_sweep(self) -> drift_sweep.Deps:

@@ -69,6 +69,7 @@ class PaceSettings:
     gate_retry_timeout: int
     health_interval: float
     drift_interval: float
+    infrastructure_interval: float  # between two looks at an environment's infrastructure
     upkeep_interval: float
     transient_budget: float
     operation_poll: float
@@ -242,6 +243,7 @@ def _pace(reader: _Reader) -> PaceSettings:
         gate_retry_timeout=reader.read("GATE_RETRY_TIMEOUT_SECONDS", _whole, "300"),
         health_interval=reader.read("HEALTH_INTERVAL_SECONDS", _seconds, "30"),
         drift_interval=reader.read("DRIFT_INTERVAL_SECONDS", _seconds, "300"),
+        infrastructure_interval=reader.read("INFRASTRUCTURE_INTERVAL_SECONDS", _seconds, "21600"),
         upkeep_interval=reader.read("UPKEEP_INTERVAL_SECONDS", _seconds, "30"),
         transient_budget=reader.read("TRANSIENT_BUDGET_SECONDS", _seconds, "600"),
         operation_poll=reader.read("OPERATION_POLL_SECONDS", _seconds, "60"),

@@ -1,7 +1,7 @@
 """Partition and row keys. Every partition starts with the tenant of the verified caller.
 
 An environment's partition holds, by row key:
-    env, binding, slot, seq, health, scan, infra, ignore       one each
+    env, binding, slot, seq, health, scan, infra, looking, ignore       one each
     svc-<service>, dep-, cfg-, sec-, scl-, drift-, op-<id>
     dep-<id>~<wave>, plan-<deployment>-<wave>-<service>, snap-<deployment>
     n-<kind>-<newest first>-<id>                   lists, newest first
@@ -27,6 +27,7 @@ HEALTH = "health"
 SCAN = "scan"
 INFRASTRUCTURE = "infra"
 IGNORE_RULES = "ignore"
+LOOKING = "looking"
 
 LONGEST_TENANT = 256  # characters, of the 512 that a key of ours may have
 _PLAIN = re.compile(r"[^A-Za-z0-9._-]")

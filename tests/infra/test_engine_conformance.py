@@ -13,6 +13,7 @@ import pytest_asyncio
 from infra.provisioner.engine import Engine, load
 from tests.infra.cloud import record
 from tests.infra.e2e.conftest import ABSENT, Local, certificate, local, plugins
+from tests.infra.e2e.stand_in import VERSION
 from tests.support.outputs import read_outputs
 
 __all__ = ["certificate", "local", "plugins"]
@@ -113,6 +114,24 @@ async def test_a_run_that_broke_off_leaves_nothing_once_it_is_unmade(engine: Eng
         await engine.make(environment(), arm=local.arm, progress=Steps(fail_at="KeyVault"))
     await engine.destroy(environment(), arm=local.arm, progress=Steps())
     assert await local.arm.get(GROUP) is None
+
+
+async def test_an_inspection_finds_what_was_changed_and_what_is_gone_and_changes_nothing(
+    engine: Engine, local: Local
+) -> None:
+    await engine.make(environment(), arm=local.arm, progress=Steps())
+    looking = environment(operation_id="", attempt=0)
+    assert await engine.inspect(looking, arm=local.arm) == []
+    bus = await local.arm.get(f"{GROUP}/providers/Microsoft.ServiceBus/namespaces/sb-0123456789abcdef")
+    assert bus is not None
+    body = {name: bus[name] for name in ("location", "tags", "sku")}
+    await local.arm.put(bus["id"], VERSION, {**body, "properties": {"disableLocalAuth": False, "minimumTlsVersion": "1.2"}})
+    await local.arm.delete(f"{GROUP}/providers/Microsoft.App/managedEnvironments/cae-0123456789abcdef")
+    made, reached = dict(local.azure.made), list(local.azure.reached)
+    found = {one["resource"]: one["change"] for one in await engine.inspect(looking, arm=local.arm)}
+    ours = {name: change for name, change in found.items() if name in STEPS}
+    assert ours == {"ServiceBus": "update", "ManagedEnvironment": "delete"}
+    assert (dict(local.azure.made), local.azure.reached) == (made, reached)
 
 
 async def test_what_was_never_made_is_unmade_without_a_word(engine: Engine, local: Local) -> None:

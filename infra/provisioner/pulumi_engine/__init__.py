@@ -1,6 +1,6 @@
 """The engine on Pulumi: `PROVISIONER_ENGINE=infra.provisioner.pulumi_engine`.
 
-engine: make, destroy, preview of drift · running: one run, followed and stopped · stacks: one stack per environment ·
+engine: make, inspect, destroy · running: one run, followed and stopped · stacks: one stack per environment ·
 command: the command line, which can be interrupted · events: what the engine tells, as steps · adoption: what reached Azure
 and not the state · locks: a lock that a lost attempt left behind · failures: what went wrong, as the platform's errors.
 """

@@ -1,4 +1,4 @@
-"""Environments made, compared and unmade by Pulumi's engine, through the Automation API.
+"""Environments made, inspected and unmade by Pulumi's engine, through the Automation API.
 
 Safe to run again after a crash at any point: what the state has is left as it is or put right, what reached Azure and not
 the state is imported (`adoption`), a lock that a lost attempt left is recognised (`locks`). Whoever replaces an attempt
@@ -24,7 +24,7 @@ from infra.environment.owned import PLATFORM_TAG, SILO, Surroundings, ground_of
 from infra.environment.program import GROUP, RETAINED
 from infra.provisioner.engine import EngineSettings, EnvironmentRecord, Progress, ResourceManager
 from infra.provisioner.pulumi_engine.adoption import Adoption
-from infra.provisioner.pulumi_engine.events import HEARTBEAT, RUNNING, SUCCEEDED, Difference, Differences, step_of
+from infra.provisioner.pulumi_engine.events import HEARTBEAT, RUNNING, SUCCEEDED, Differences, step_of
 from infra.provisioner.pulumi_engine.failures import judged
 from infra.provisioner.pulumi_engine.running import Running
 from infra.provisioner.pulumi_engine.stacks import Opened, Program, Stacks
@@ -73,21 +73,19 @@ class PulumiEngine:
         for named in left:
             await self._sweep(named, told, arm, progress)
 
-    async def preview_drift(self, record: Mapping[str, Any]) -> list[Difference]:
-        """How Azure differs from the state, which stays as it is. Nothing where there is no stack.
-
-        Raises `Transient("pulumi")` while another run holds the stack: a scan that has to be made again.
-        """
+    async def inspect(self, record: Mapping[str, Any], *, arm: ResourceManager) -> list[dict[str, Any]]:
+        """How Azure differs from the state, which stays as it is: a previewed refresh, which takes no lock. Raises
+        `Refused` where there is no stack, since then nobody can tell."""
         told = EnvironmentRecord.read(record)
         heard = Differences()
         async with self._opened(told, lambda: None, create=False) as opened:
             if opened is None:
-                return []
+                raise Refused("pulumi", "StackMissing", f"{told.environment_id} has no stack")
             try:
                 await asyncio.to_thread(opened.stack.preview_refresh, run_program=False, on_event=heard.hear)
             except CommandError as error:
-                raise judged(error, []) from error
-        return heard.listed()
+                raise judged(error, heard.errors) from error
+        return [one.document() for one in heard.listed()]
 
     def _running(self, opened: Opened, told: EnvironmentRecord, adoption: Adoption, progress: Progress) -> Running:
         return Running(opened, told, adoption, progress, self.heartbeat, self.lock_grace)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from pulumi.automation import EngineEvent, OpType
 from pulumi.automation.events import StepEventMetadata
 
 from infra.provisioner.engine import Progress
+from shared.runtime.environments.infrastructure import ResourceChange, ResourceDifference
 
 HEARTBEAT = 30.0  # seconds
 RUNNING, SUCCEEDED, FAILED = "Running", "Succeeded", "Failed"
@@ -41,10 +41,8 @@ class Reporter:
     _queue: asyncio.Queue[Report | None] = field(default_factory=asyncio.Queue)
 
     def hear(self, event: EngineEvent) -> None:
-        if (diagnostic := event.diagnostic_event) and diagnostic.severity == "error":
-            self.errors.append(_COLOURS.sub("", diagnostic.message).strip())
-        if (violated := event.policy_event) and violated.enforcement_level == "mandatory":
-            self.errors.append(f"PolicyViolation: {violated.policy_name}: {_COLOURS.sub('', violated.message).strip()}")
+        if (complaint := _complaint(event)) is not None:
+            self.errors.append(complaint)
         if (report := _report(event)) is not None:
             self.loop.call_soon_threadsafe(self._queue.put_nowait, report)
 
@@ -65,6 +63,14 @@ class Reporter:
                 return
             last = report
             await progress(report.step, report.status, report.detail)
+
+
+def _complaint(event: EngineEvent) -> str | None:
+    if (diagnostic := event.diagnostic_event) and diagnostic.severity == "error":
+        return _COLOURS.sub("", diagnostic.message).strip()
+    if (violated := event.policy_event) and violated.enforcement_level == "mandatory":
+        return f"PolicyViolation: {violated.policy_name}: {_COLOURS.sub('', violated.message).strip()}"
+    return None
 
 
 def _report(event: EngineEvent) -> Report | None:
@@ -91,43 +97,33 @@ def _detail(metadata: StepEventMetadata) -> str:
     return f"{getattr(metadata.op, 'value', metadata.op)} {metadata.type.removeprefix(PREFIX)}"
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One resource that is not in Azure as the state says. `fields`: paths of what changed; none where it is gone."""
-
-    step: str
-    resource_id: str
-    gone: bool
-    fields: tuple[str, ...] = ()
-
-    def document(self) -> Mapping[str, Any]:
-        return {"step": self.step, "resourceId": self.resource_id, "gone": self.gone, "fields": list(self.fields)}
-
-
 @dataclass
 class Differences:
-    """Collects what a previewed refresh finds."""
+    """Collects what a previewed refresh finds, and what it complains of."""
 
-    found: dict[str, Difference] = field(default_factory=dict)
+    found: dict[str, ResourceDifference] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
 
     def hear(self, event: EngineEvent) -> None:
+        if (complaint := _complaint(event)) is not None:
+            self.errors.append(complaint)
         for told in (event.resource_pre_event, event.res_outputs_event):
             if told is None or not told.metadata.type.startswith(PREFIX):
                 continue
             if (difference := _difference(told.metadata)) is not None:
                 self.found[told.metadata.urn] = difference
 
-    def listed(self) -> list[Difference]:
-        return sorted(self.found.values(), key=lambda one: one.step)
+    def listed(self) -> list[ResourceDifference]:
+        return sorted(self.found.values(), key=lambda one: one.resource)
 
 
-def _difference(metadata: StepEventMetadata) -> Difference | None:
+def _difference(metadata: StepEventMetadata) -> ResourceDifference | None:
     old, new = metadata.old, metadata.new
     if old is None:
         return None
     if metadata.op is OpType.DELETE or (metadata.op is OpType.REFRESH and new is None):
-        return Difference(step_of(metadata.urn), str(old.id), gone=True)
-    fields = tuple(sorted({*(metadata.detailed_diff or {}), *(metadata.diffs or [])}))
-    if new is None or metadata.op is OpType.SAME or not fields:
+        return ResourceDifference(resource=step_of(metadata.urn), change=ResourceChange.DELETE)
+    paths = sorted({*(metadata.detailed_diff or {}), *(metadata.diffs or [])})
+    if new is None or metadata.op is OpType.SAME or not paths:
         return None
-    return Difference(step_of(metadata.urn), str(old.id), gone=False, fields=fields)
+    return ResourceDifference(resource=step_of(metadata.urn), change=ResourceChange.UPDATE, properties=paths)

@@ -64,18 +64,17 @@ async def test_it_is_made_once_compared_and_unmade(local: Local) -> None:
     assert again.noted == []  # another operation, and nothing to do
     assert local.azure.reached == []
     assert dict(local.azure.made) == made
-    assert await local.engine.preview_drift(environment()) == []
+    assert await local.engine.inspect(environment(), arm=local.arm) == []
 
     before = local.state_of(STACK)
     vault["properties"]["publicNetworkAccess"] = "Enabled"
     await local.arm.put(VAULT, "2025-01-01", {name: vault[name] for name in ("location", "tags", "properties")})
     await local.arm.delete(f"{GROUP}/providers/Microsoft.Network/privateEndpoints/pe-kv-0123456789abcdef")
-    found = {one.step: one for one in await local.engine.preview_drift(environment())}
-    assert set(found) >= {"KeyVault", "VaultEndpoint"}
-    assert found["KeyVault"].resource_id == VAULT
-    assert not found["KeyVault"].gone
-    assert any("ublicNetworkAccess" in field or field == "properties" for field in found["KeyVault"].fields)
-    assert found["VaultEndpoint"].gone
+    found = {one["resource"]: one for one in await local.engine.inspect(environment(), arm=local.arm)}
+    assert set(found) == {"KeyVault", "VaultEndpoint", "VaultEndpointName"}
+    assert found["KeyVault"]["change"] == "update"
+    assert any("ublicNetworkAccess" in field or field == "properties" for field in found["KeyVault"]["properties"])
+    assert found["VaultEndpoint"]["change"] == "delete"
     assert local.state_of(STACK) == before  # looking changes nothing
 
     gone = Steps()
@@ -160,7 +159,7 @@ async def test_killed_with_its_engine_in_mid_create_the_next_attempt_adopts_what
     assert ("StateLock", "Succeeded") in steps.noted
     assert set(local.azure.made.values()) == {1}  # no orphan, no duplicate
     assert VAULT in local.state_of(STACK)
-    assert await local.engine.preview_drift(environment()) == []
+    assert await local.engine.inspect(environment(attempt=3), arm=local.arm) == []
     assert local.locks() == []
 
 

@@ -140,6 +140,38 @@ async def test_a_run_while_the_first_ones_operation_is_in_progress_waits_for_it(
     assert set(creations(local).values()) == {1}
 
 
+async def test_an_inspection_tells_what_is_gone_and_what_is_changed_and_changes_nothing(local) -> None:
+    every = {**RECORD, "computeTargets": ["aks", "container-apps", "functions", "app-service"]}
+    await engine.make(every, arm=local.arm, progress=Steps())
+    later = {**every, "operationId": "", "attempt": 0}
+    assert await engine.inspect(later, arm=local.arm) == []
+
+    vault = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-0123456789abcdef"
+    plan = f"{GROUP}/providers/Microsoft.Web/serverfarms/func-0123456789abcdef"
+    for resource_id, change in (
+        (vault, {"tags": {"cs-stage": "dev"}, "properties": {"enableRbacAuthorization": False}}),
+        (plan, {"sku": {"capacity": 7}}),  # a scaling policy's
+    ):
+        await local.arm.begin("PATCH", resource_id, change)
+    await local.arm.delete(f"{GROUP}/providers/Microsoft.App/managedEnvironments/cae-0123456789abcdef")
+    writes = [one for one in local.arm.judging.traffic if one[0] != "GET"]
+    changed = ["properties.enableRbacAuthorization", "tags.cs-stage"]
+    found = {one.pop("resource"): one for one in await engine.inspect(later, arm=local.arm)}
+    assert set(found) == {"KeyVault", "ManagedEnvironment"}
+    assert found["ManagedEnvironment"] == {"change": "delete"}
+    assert found["KeyVault"]["change"] == "update"
+    assert set(changed) <= set(found["KeyVault"]["properties"])
+    actions = {"sharedKeys", "listClusterUserCredential"}
+    more = [one for one in local.arm.judging.traffic if one[0] != "GET"][len(writes) :]
+    assert {path.rpartition("/")[2] for _method, path, _status in more} <= actions
+
+
+async def test_what_stands_on_something_gone_is_not_compared(local) -> None:
+    outputs = await engine.make(RECORD, arm=local.arm, progress=Steps())
+    await local.arm.delete(outputs["identityId"])
+    assert await engine.inspect(RECORD, arm=local.arm) == [{"resource": "Identity", "change": "delete"}]
+
+
 async def test_destroying_deletes_the_group_with_everything_and_may_be_repeated(local) -> None:
     await engine.make(RECORD, arm=local.arm, progress=Steps())
     steps = Steps()

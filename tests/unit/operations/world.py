@@ -29,7 +29,7 @@ from shared.runtime.environments.model import Environment, ProvisionRequest
 from shared.runtime.environments.service import Environments
 from shared.store import keys
 from shared.store.memory import MemoryStore
-from shared.store.port import Change, Row
+from shared.store.port import Change, Put, Row
 
 NOON = datetime(2026, 6, 11, 12, tzinfo=UTC)
 SHARDS = 2
@@ -182,6 +182,10 @@ class World:
         row = await self.store.get(place_of(operation).partition, operation.operation_id)
         assert row is not None
         return Operation.read(row.document)
+
+    async def put(self, place: Place, key: str, document: dict[str, Any]) -> None:
+        """Whatever stands there: what another worker writes."""
+        await self.store.commit(place.partition, self.draw(), [Put(key, document)])
 
     def log(self, partition: str) -> list[Entry]:
         """Newest first."""
