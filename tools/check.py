@@ -11,12 +11,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TOOL = [sys.executable, "-m"]
 BIN = Path(sys.executable).parent
+MAKE = os.environ.get("MAKE", "make")
 STEPS = {
     "ruff check": [*TOOL, "ruff", "check", "."],
     "ruff format": [*TOOL, "ruff", "format", "--check", "."],
     "mypy": [*TOOL, "mypy"],
     "import-linter": [str(BIN / "lint-imports")],
-    "tests": [os.environ.get("MAKE", "make"), "test"],
+    "infrastructure": [MAKE, "test-infra"],
+    "tests": [MAKE, "test"],
 }
 
 
