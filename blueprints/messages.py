@@ -1,4 +1,4 @@
-"""The work queue's consumer: one message, one piece of work; the platform's own scale-out spreads them."""
+"""What comes over Service Bus: one message, one piece of work; the platform's own scale-out spreads them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from datetime import datetime
 
 import azure.durable_functions as df
 import azure.functions as func
-from pydantic import ValidationError
 
 from blueprints.hub import DurableHub
 from shared.azure.pace import in_the_background
 from shared.container import Container
+from shared.events.receiving import Received
 from shared.events.ticks import Ticks
 from shared.events.work import Work, WorkKind
 from shared.kernel import channels
 from shared.kernel.clock import now
 from shared.kernel.errors import Transient
+from shared.runtime.consumers.consuming import consume
+from shared.runtime.consumers.letter import Letter, read_letter
 from shared.runtime.drift.sweep import scan_shard
 from shared.runtime.environments.looking import look_shard
 from shared.runtime.health.sweep import check_shard
@@ -31,12 +33,27 @@ def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:
     @blueprint.service_bus_queue_trigger(arg_name="message", queue_name=channels.WORK, connection="ServiceBus")
     @blueprint.durable_client_input(client_name="client")
     async def runtime_work(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
-        try:
-            work = Work.model_validate_json(message.get_body(), by_alias=True, by_name=False)
-        except ValidationError as unreadable:  # it will never be readable: delivering it ten times helps nobody
-            log.error("a message on %s is no work: %d faults", channels.WORK, unreadable.error_count())
-            return
-        await do(work, client, app)
+        await app().receiving.take(_received(message, channels.WORK), _work, lambda work: do(work, client, app))
+
+    @blueprint.service_bus_topic_trigger(
+        arg_name="message", topic_name=channels.EVENTS, subscription_name=channels.OWN, connection="ServiceBus"
+    )
+    @blueprint.durable_client_input(client_name="client")
+    async def runtime_events(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
+        async def heard(letter: Letter) -> None:
+            with in_the_background():
+                await consume(app().consuming, letter, DurableHub(client, app))
+
+        await app().receiving.take(_received(message, channels.OWN), read_letter, heard)
+
+
+def _received(message: func.ServiceBusMessage, source: str) -> Received:
+    return Received(source, message.message_id, message.get_body(), message.delivery_count or 1)
+
+
+def _work(body: bytes) -> Work:
+    """Raises `ValidationError`."""
+    return Work.model_validate_json(body, by_alias=True, by_name=False)
 
 
 async def do(work: Work, client: df.DurableOrchestrationClient, app: Callable[[], Container]) -> None:

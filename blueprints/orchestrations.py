@@ -68,7 +68,6 @@ ACTIVITIES: Mapping[str, tuple[str, type[Run], Body]] = {
     deployment.PROMOTE: ("deploying", Run, promotion.run_promote),
     deployment.ALONE: ("deploying", Run, promotion.run_wait_alone),
     deployment.COMPLETE: ("deploying", Run, promotion.run_complete),
-    deployment.PROJECT: ("deploying", Run, promotion.run_project),
     deployment.BEGIN_ROLLBACK: ("deploying", deploying.FailingWaveRun, taking_back.run_begin_rollback),
     deployment.RESTORE: ("deploying", deploying.ServiceRun, taking_back.run_restore),
     deployment.RESTORED: ("deploying", deploying.WaveRun, taking_back.run_wait_restored),

@@ -10,6 +10,7 @@ from datetime import timedelta
 from shared.azure.bus import Bus, Message
 from shared.events.envelope import Event
 from shared.events.outbox import body
+from shared.events.receiving import Received
 from shared.events.work import Work
 from shared.kernel import channels
 
@@ -29,6 +30,12 @@ class Messaging:
         """`lifetime`: after which nobody should do it any more."""
         content = json.dumps(work.document(), separators=(",", ":")).encode()
         await self.bus.send(channels.WORK, [Message(content, message_id, subject=work.kind, time_to_live=lifetime)])
+
+    async def set_aside(self, message: Received, reason: str) -> None:
+        """Keep what nobody can read, as it was, on the error queue."""
+        why = {"cs-source": message.source, "cs-reason": reason}
+        kept = Message(message.body, message.message_id, subject="Malformed", application_properties=why)
+        await self.bus.send(channels.ERRORS, [kept])
 
 
 def _of_event(event: Event) -> Message:

@@ -8,12 +8,16 @@ from functools import cached_property
 
 from shared.azure.jobs import ContainerAppsJob
 from shared.container.requests import Requests
+from shared.events.inbox import Inbox
+from shared.events.receiving import Receiving
 from shared.kernel.clock import draw, now
 from shared.operations.model import OperationError, OperationKind, Run
+from shared.runtime.consumers import consuming
 from shared.runtime.decommissioning import activities as decommissioning
 from shared.runtime.deployments import activities as deploying
-from shared.runtime.deployments import promotion, taking_back
+from shared.runtime.deployments import taking_back
 from shared.runtime.deployments.preparing import Preparing
+from shared.runtime.deployments.projection import Projection
 from shared.runtime.drift import sweep as drift_sweep
 from shared.runtime.environments import activities as provisioning
 from shared.runtime.environments import looking
@@ -71,13 +75,10 @@ class Work(Requests):
 
     @cached_property
     def following(self) -> Following:
-        async def project(run: Run) -> None:
-            await promotion.run_project(self.deploying, run)
-
         async def forget(run: Run) -> None:
             await decommissioning.run_forget(self.decommissioned, run)
 
-        return Following(self.store, self.index, project, forget)
+        return Following(self.store, self.index, forget)
 
     @cached_property
     def settling(self) -> Settling:
@@ -113,6 +114,22 @@ class Work(Requests):
             OperationKind.ROLLBACK: deployment,
             OperationKind.ENFORCE_SCALING: policy,
         }
+
+    # What messages are for.
+
+    @cached_property
+    def receiving(self) -> Receiving:
+        return Receiving(self.messaging, asyncio.sleep)
+
+    @cached_property
+    def consuming(self) -> consuming.Deps:
+        return consuming.Deps(
+            isolation=self.isolation,
+            inbox=Inbox(self.store, now, draw),
+            projection=Projection(self.catalog, self.targets),
+            drift=self.drift_sweep,
+            enforcing=self.enforcing,
+        )
 
     @cached_property
     def health_sweep(self) -> health_sweep.Deps:

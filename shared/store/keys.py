@@ -5,7 +5,7 @@ An environment's partition holds, by row key:
     svc-<service>, dep-, cfg-, sec-, scl-, drift-, op-<id>
     dep-<id>~<wave>, plan-<deployment>-<wave>-<service>, snap-<deployment>
     n-<kind>-<newest first>-<id>                   lists, newest first
-    log-<newest first>-<commit>, out-<sequence>, idem-<own>
+    log-<newest first>-<commit>, out-<sequence>, idem-<own>, in-<day>-<message>
 A tenant's own partition (`<tenant>|~`) holds what points at environments: names, the list of them, where a service runs.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from datetime import datetime
+from datetime import UTC, datetime
 
 from shared.kernel.clock import newest_first
 from shared.kernel.ids import EnvironmentId
@@ -28,6 +28,7 @@ SCAN = "scan"
 INFRASTRUCTURE = "infra"
 IGNORE_RULES = "ignore"
 LOOKING = "looking"
+INBOX = "in-"
 
 LONGEST_TENANT = 256  # characters, of the 512 that a key of ours may have
 _PLAIN = re.compile(r"[^A-Za-z0-9._-]")
@@ -89,6 +90,11 @@ def list_prefix(kind: str) -> str:
 
 def log(at: datetime, commit_id: str) -> str:
     return f"log-{newest_first(at)}-{commit_id}"
+
+
+def inbox(made_at: datetime, message_id: str) -> str:
+    """Sorts by the day the message was made."""
+    return f"{INBOX}{made_at.astimezone(UTC):%Y%m%d}-{message_id}"
 
 
 def outbox(sequence: int) -> str:

@@ -5,7 +5,7 @@ Idempotent and in chunks: a crash in between leaves some rows behind, and writin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.events.journal import Place
@@ -50,10 +50,11 @@ class Catalog:
         endpoints: Mapping[str, str],
         *,
         everything: bool = False,
+        beside: Sequence[Change] = (),
     ) -> None:
         """Make the rows equal the snapshot; those that no deployment made stay, unless `everything` goes.
 
-        Key: the snapshot; repeating is harmless.
+        Key: the snapshot; repeating is harmless. `beside` is committed with the last of it.
         """
         place = Place(environment.tenant_id, environment.environment_id, environment.project_id)
         await self.where.runs(environment, list(snapshot.services))
@@ -65,8 +66,11 @@ class Catalog:
         for service_id, placed in snapshot.services.items():
             row = self._row(service_id, placed, generation, endpoints.get(service_id))
             changes.append(Put(keys.service(service_id), row.document()))
-        for start in range(0, len(changes), CHUNK):
-            await self.store.commit(place.partition, self.draw(), changes[start : start + CHUNK])
+        while len(changes) > CHUNK:
+            await self.store.commit(place.partition, self.draw(), changes[:CHUNK])
+            changes = changes[CHUNK:]
+        if changes or beside:
+            await self.store.commit(place.partition, self.draw(), [*changes, *beside])
 
     def promoted(self, services: Mapping[str, Placed], generation: int) -> dict[str, RuntimeService]:
         """The rows of what a release changed, by key: for the promotion's own transaction, as far as they fit."""

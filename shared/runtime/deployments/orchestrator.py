@@ -42,7 +42,6 @@ DECIDED = "deploy_decided"
 PROMOTE = "deploy_promote"
 ALONE = "deploy_wait_alone"
 COMPLETE = "deploy_complete"
-PROJECT = "deploy_project"
 BEGIN_ROLLBACK = "deploy_begin_rollback"
 RESTORE = "deploy_restore"
 RESTORED = "deploy_wait_restored"
@@ -78,7 +77,6 @@ def _roll_out(context: Context, run: Payload) -> Steps:
         yield from steady(context, COMPLETE, run)
     except StepFailed as error:
         return (yield from _roll_back(context, run, touched, error, reversible=begun["reversible"]))
-    yield from steady(context, PROJECT, run)
     return "completed"
 
 
@@ -151,5 +149,4 @@ def _roll_back(context: Context, run: Payload, touched: Sequence[Payload], error
         yield from steady_all(context, RESTORE, services, until=deadline)
         yield from _until_done(context, RESTORED, {**run, "wave": wave["wave"], "services": wave["services"]})
     yield from steady(context, FINISH_ROLLBACK, {**run, **cause}, until=deadline)
-    yield from steady(context, PROJECT, run, until=deadline)
     return "rolled back"

@@ -9,13 +9,10 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from shared.events.journal import Place
-from shared.kernel.errors import Refused, Transient
 from shared.operations.model import OperationStatus, Run
 from shared.operations.permitted import require_permitted
 from shared.operations.runs import rerun
 from shared.runtime.catalog.events import InventoryUpdated
-from shared.runtime.catalog.model import Snapshot
 from shared.runtime.deployments.activities import Deps, save
 from shared.runtime.deployments.events import ConfigurationSynced, DeploymentCompleted
 from shared.runtime.deployments.model import Phase
@@ -145,44 +142,3 @@ async def _complete(deps: Deps, run: Run) -> Environment:
     tx.emit(InventoryUpdated(environment_id=deployment.environment_id, generation=held.operation.generation))
     await deps.runs.journal.commit(tx)
     return pointed
-
-
-async def run_project(deps: Deps, run: Run) -> None:
-    """Bring the inventory up to the stable snapshot. Key: the snapshot. Runs after the operation ended, so it checks
-    nothing but what is stable now. Raises `Transient` when the rows are written and a target could not say where its
-    services are reached: once more, then.
-    """
-    await rerun(_project, deps, run)
-
-
-async def _project(deps: Deps, run: Run) -> None:
-    partition = keys.partition_of(run.tenant_id, run.environment_id)
-    rows = await deps.runs.store.gather(partition, [keys.ENVIRONMENT, keys.SLOT])
-    environment = Environment.read(rows[keys.ENVIRONMENT].document)
-    place = Place(environment.tenant_id, environment.environment_id, environment.project_id)
-    snapshot = await deps.catalog.snapshot(place, environment.stable_deployment_id)
-    if snapshot is None:
-        return
-    generation = int(rows[keys.SLOT].document["generation"])
-    endpoints, away = await _endpoints(deps, environment, snapshot)
-    await deps.catalog.project(environment, snapshot, generation, endpoints)
-    if away is not None:
-        raise away
-
-
-async def _endpoints(deps: Deps, environment: Environment, snapshot: Snapshot) -> tuple[dict[str, str], Transient | None]:
-    """Where each service is reached, as far as its target tells, and what kept one from telling: a target that is away
-    costs the inventory no more than these addresses, until it is asked again."""
-    found: dict[str, str] = {}
-    away: Transient | None = None
-    for name in sorted({placed.target for placed in snapshot.services.values()}):
-        try:
-            seen = await deps.effects.targets[name].observe(environment.site)
-        except Transient as error:
-            away = error
-            continue
-        except Refused:
-            continue
-        serving = {service_id: observation.serving for service_id, observation in seen.items()}
-        found |= {key: revision.addresses[0] for key, revision in serving.items() if revision and revision.addresses}
-    return found, away

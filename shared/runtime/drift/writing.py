@@ -19,7 +19,7 @@ from shared.runtime.drift.ground import Ground
 from shared.runtime.drift.ledger import Posting
 from shared.runtime.drift.model import Finding, Scan
 from shared.store import keys
-from shared.store.port import Conflict, Row
+from shared.store.port import Change, Conflict, Row
 
 FINDINGS = 40  # in one transaction: with an event each, their outbox rows and the rest, 84 of the table's 100 changes
 NAMED = 5  # findings in a summary
@@ -32,8 +32,8 @@ class Writing:
     journal: Journal
     ground: Ground
 
-    async def write(self, postings: Sequence[Posting], scan: Scan) -> None:
-        """Write all of it. Raises `Conflict`, which names the row that changed, when the scan is void.
+    async def write(self, postings: Sequence[Posting], scan: Scan, beside: Sequence[Change] = ()) -> None:
+        """Write all of it, `beside` with the last. Raises `Conflict`, which names the row that changed, when it is void.
 
         Findings with another status go first: those commits have a log row, the rest has none.
         """
@@ -43,15 +43,23 @@ class Writing:
         while len(rest) > FINDINGS:
             await self._commit(cause, slot, rest[:FINDINGS])
             rest, slot = rest[FINDINGS:], await self._same_slot()
-        await self._commit(cause, slot, rest, scan)
+        await self._commit(cause, slot, rest, scan, beside)
 
-    async def _commit(self, cause: Cause, slot: Row, postings: Sequence[Posting], scan: Scan | None = None) -> None:
+    async def _commit(
+        self,
+        cause: Cause,
+        slot: Row,
+        postings: Sequence[Posting],
+        scan: Scan | None = None,
+        beside: Sequence[Change] = (),
+    ) -> None:
         admitted = self.ground.admitted
         kind = "drift.detected" if any(posting.announced for posting in postings) else "drift.resolved"
         moved = [posting.finding for posting in postings if posting.moved]
         resource = moved[0].finding_id if len(moved) == 1 else self.ground.environment_id
         tx = Transaction(admitted.place, cause, kind, resource, _told(postings))
         tx.replace(slot, admitted.slot)
+        tx.changes.extend(beside)
         for posting in postings:
             finding = posting.finding
             tx.write(self.ground.rows.get(finding.finding_id), finding.finding_id, finding)

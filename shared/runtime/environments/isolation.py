@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.access.binding import TenantBinding, require_active
+from shared.access.binding import BindingStatus, TenantBinding, require_active
 from shared.events.journal import Place
 from shared.kernel.errors import EnvironmentNotReady, NotFound
 from shared.kernel.ids import EnvironmentId, environment_of
@@ -33,6 +33,11 @@ class Admitted:
     def place(self) -> Place:
         environment = self.environment
         return Place(environment.tenant_id, environment.environment_id, environment.project_id)
+
+    @property
+    def active(self) -> bool:
+        """Whether the tenant may change anything here, and the platform for it."""
+        return self.binding.status is BindingStatus.ACTIVE
 
     def require_provisioned(self) -> None:
         """Raises `EnvironmentNotReady`."""

@@ -5,6 +5,7 @@ Nobody waits for it: the policy was committed as desired before, and says `Pendi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -23,6 +24,7 @@ from shared.runtime.environments.model import EnvironmentStatus
 from shared.runtime.scaling.model import Enforcement, ScalingPolicy, told
 from shared.runtime.scaling.reading import Policies
 from shared.store import keys
+from shared.store.port import Change
 
 WITHIN = timedelta(minutes=15)
 AGAIN_AFTER = timedelta(minutes=1)
@@ -40,8 +42,9 @@ class Enforcing:
     draw: Draw
 
     async def waiting(self, admitted: Admitted) -> list[ScalingPolicy]:
-        """Policies that wait to be enforced: pending, and of a service that runs on that target."""
-        if admitted.environment.status is not EnvironmentStatus.PROVISIONED:
+        """Policies that wait to be enforced: pending, and of a service that runs on that target. None of a tenant that may
+        not act: what the platform starts for it waits, too."""
+        if not admitted.active or admitted.environment.status is not EnvironmentStatus.PROVISIONED:
             return []
         pending = [policy for policy in await self.policies.of(admitted.place) if policy.enforcement is Enforcement.PENDING]
         if not pending:
@@ -58,8 +61,8 @@ class Enforcing:
         """Whether a waiting policy's turn has come: one whose enforcement failed rests for `AGAIN_AFTER`."""
         return policy.failed_at is None or self.clock() - policy.failed_at >= AGAIN_AFTER
 
-    async def begin(self, admitted: Admitted, policy: ScalingPolicy) -> Operation:
-        """Raises `OperationInFlight`, `Conflict` when the slot was taken meanwhile."""
+    async def begin(self, admitted: Admitted, policy: ScalingPolicy, *, beside: Sequence[Change] = ()) -> Operation:
+        """`beside` is committed with it. Raises `OperationInFlight`, `Conflict` when the slot was taken meanwhile."""
         operation = self._operation(admitted, policy)
         await self.index.announce_operation(operation)
         tx = Transaction(
@@ -70,6 +73,7 @@ class Enforcing:
             f"{policy.service_id}: bringing {told(policy.requested)} to {policy.target} began",
         )
         slot.take(tx, admitted.rows[keys.SLOT], operation)
+        tx.changes.extend(beside)
         await self.journal.active.mark(admitted.place)
         await self.journal.commit(tx)
         return operation

@@ -1,7 +1,7 @@
 """What follows the end of an operation is made, also when the hub forgot that it was still to do.
 
-An orchestration commits the end first and then brings up to date what is derived from it: the tenant's list, the
-inventory, and, of a decommissioned environment, its way out of the indexes. A hub that loses its storage between the two
+An orchestration commits the end first and then brings up to date what is derived from it: the tenant's list and, of a
+decommissioned environment, its way out of the indexes. A hub that loses its storage between the two
 owes that for ever, and no operation is left that the settle sweep could take up. The environment is still on the sweep's
 list then: the end marked it. So the sweep asks once, after each operation, how its orchestration ended, and where the hub
 does not know, makes all of it here. Everything made is a projection of what stands, so making it again is harmless.
@@ -29,11 +29,10 @@ Follow = Callable[[Run], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Following:
-    """`project`: the inventory of an environment; `forget`: a decommissioned one."""
+    """`forget` takes a decommissioned environment out of the indexes."""
 
     store: Store
     index: Index
-    project: Follow
     forget: Follow
     _made: dict[str, int] = field(default_factory=dict)  # by partition, the generation that is known to be followed up
 
@@ -64,4 +63,3 @@ class Following:
         if admitted.environment.status is EnvironmentStatus.DECOMMISSIONED:
             return await self.forget(operation.run)
         await self.index.project(admitted.environment)
-        await self.project(operation.run)

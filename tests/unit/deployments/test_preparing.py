@@ -31,6 +31,7 @@ async def test_a_release_changes_only_the_components_it_names(world: World) -> N
 async def test_the_inventory_follows_the_snapshot(world: World) -> None:
     await released(world, component("api", "1"), component("web", "1", "aks"))
     second = await released(world, component("api", "2", replicas=3))
+    await world.hear_of_it()
     rows = await world.inventory()
     assert {name: (row.version, row.target, row.replicas) for name, row in rows.items()} == {
         "api": ("2", "container-apps", 3),
@@ -123,6 +124,7 @@ async def test_two_hundred_components_are_planned_and_promoted_in_chunks(world: 
     components = [component(f"svc-{number:03d}", wave=number % 2) for number in range(200)]
     deployment_id = await released(world, *components, gate={"stableSeconds": 1})
     assert (await world.deployment(deployment_id)).status == "Completed"
+    await world.hear_of_it()
     assert len(await world.inventory()) == 200
 
 

@@ -62,10 +62,12 @@ async def test_what_came_later_is_taken_away_and_what_went_is_back(world: World)
     first = await released(world, component("api", "1"))
     second = await released(world, component("web", "1"))
     await rolled_back(world, second)
+    await world.hear_of_it()
     assert set(await world.inventory()) == {"api"}
     assert "web" not in world.apps.services
     third = await released(world, component("api", "2"))
     await rolled_back(world, third, toDeploymentId=second)
+    await world.hear_of_it()
     assert set(await world.inventory()) == {"api", "web"}
     assert world.apps.running("web") == [image("web", "1")]
     assert world.apps.running("api") == [image("api", "1")]

@@ -137,7 +137,9 @@ class Engine:
             poll_seconds=self.poll_seconds,
             retry_seconds=self.retry_seconds,
         )
-        return await self._orchestrate(STARTED_BY[operation.kind], operation.instance_id, run.document())
+        answer = await self._orchestrate(STARTED_BY[operation.kind], operation.instance_id, run.document())
+        self.world.clock.advance(0.01)  # until the next thing happens
+        return answer
 
     async def _orchestrate(self, name: str, instance_id: str, payload: Any) -> Any:
         begun = self.history.begun.setdefault(instance_id, self.world.clock())

@@ -35,8 +35,10 @@ from shared.runtime.decommissioning import activities as decommissioning
 from shared.runtime.deployments import activities as deploying
 from shared.runtime.deployments.model import Deployment, DeployRequest, Gate, gate_key
 from shared.runtime.deployments.preparing import Preparing
+from shared.runtime.deployments.projection import Projection
 from shared.runtime.deployments.reading import DeploymentReader
 from shared.runtime.deployments.service import Deployments, RollbackRequest
+from shared.runtime.drift.ground import Surveying
 from shared.runtime.environments import activities as provisioning
 from shared.runtime.environments.ending import Ending
 from shared.runtime.environments.index import Index
@@ -117,6 +119,7 @@ class World:
         )
         self.reader = DeploymentReader(store)
         self.resolver = Resolver(store, self.configurations)
+        self.surveying = Surveying(store, self.catalog, self.policies, self.resolver, self.targets, SIGNING_KEY)
         self.preparing = Preparing(self.catalog, self.resolver, self.policies, self.registry.resolve)
         self.witness = Witness(self.targets, self.prober, clock)
         self.scaling = scaling.Deps(self.runs, self.catalog, self.targets)
@@ -257,6 +260,11 @@ class World:
 
     async def inventory(self) -> dict[str, RuntimeService]:
         return {service.service_id: service for service in await self.catalog.services(self.place)}
+
+    async def hear_of_it(self) -> None:
+        """What follows the event of a release: the inventory is what is stable."""
+        receipt = Put("in-heard", {})
+        await Projection(self.catalog, self.targets).bring_up(await self.admitted_anyhow(), receipt)
 
     async def entries(self) -> list[Entry]:
         """The log, oldest first."""

@@ -11,6 +11,7 @@ from shared.runtime.drift.sweep import scan_environment
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.health.ingest import HealthResultsRequest, Ingest, Observation
+from shared.runtime.health.patience import Hysteresis
 from shared.runtime.health.sweep import Deps as HealthDeps
 from shared.runtime.health.sweep import check_environment
 from tests.support.schemas import validator
@@ -43,7 +44,10 @@ async def lived() -> World:
 
 
 async def looked(world: World) -> None:
-    deps = HealthDeps(world.isolation, world.catalog, world.witness, world.journal, world.index, STALE_AFTER)
+    patience = Hysteresis(1, 1)
+    deps = HealthDeps(
+        world.isolation, world.catalog, world.witness, world.journal, world.index, STALE_AFTER, STALE_AFTER, patience
+    )
     await check_environment(deps, world.place, world.clock())
 
 
@@ -57,7 +61,7 @@ async def reported(world: World) -> None:
 
 
 async def scanned(world: World) -> None:
-    deps = DriftDeps(world.isolation, world.catalog, world.policies, world.journal, world.index, world.targets, SIGNING_KEY)
+    deps = DriftDeps(world.isolation, world.surveying, world.journal, world.index, SIGNING_KEY)
     await scan_environment(deps, world.place, world.clock())
 
 

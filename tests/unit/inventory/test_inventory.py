@@ -108,6 +108,7 @@ async def test_what_is_taken_away_leaves_the_inventory_and_the_index(running: Wo
     second = await released(running, component("job"))
     operation = await running.roll_back(second)
     await Engine(running).run(operation)
+    await running.hear_of_it()
     state = await inventory(running).environment(CALLER, ENVIRONMENT)
     assert [one["serviceId"] for one in state["inventory"]] == ["api", "web"]
     assert await running.where.best(CALLER.tenant_id, "job") is None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from shared.kernel.errors import Transient
+from shared.events.active import Listed
 from shared.operations.model import Operation, OperationStatus
 from shared.runtime.decommissioning import orchestrator as decommission
-from shared.runtime.deployments import orchestrator as deployment
 from shared.runtime.environments.index import LISTED
 from shared.store import keys
+from shared.store.port import Put
 from tests.unit.doubles.engine import Crash
 from tests.unit.doubles.hub import FakeHub, Sweeping
 from tests.unit.doubles.people import People
@@ -52,17 +52,17 @@ async def swept(world: World) -> list[str]:
     return [row.key for row in rows]
 
 
-async def test_the_inventory_follows_a_promotion(world: World, hub: FakeHub, sweep: Sweeping) -> None:
-    await ended_and_died(hub, await world.deploy(component("api")), deployment.PROJECT)
-    await world.delete(keys.service("api"))  # as if it had not fitted into the promotion's own transaction
-    hub.lose()
-    await sweep.tick()
-    assert set(await world.inventory()) == {"api"}
+async def listed_for_sweeps(world: World) -> None:
+    """As a provisioning lists it."""
+    shard = keys.all_shard(keys.shard_of(world.partition, world.index.shards))
+    listed = Listed(tenant_id=TENANT, environment_id=world.environment_id)
+    await world.store.commit(shard, world.draw(), [Put(world.partition, listed.document())])
 
 
 async def test_a_decommissioned_environment_is_forgotten(
     world: World, people: People, hub: FakeHub, sweep: Sweeping
 ) -> None:
+    await listed_for_sweeps(world)
     operation = await world.deploy(component("api"))
     await hub.start(operation)
     await hub.run(operation)
@@ -73,22 +73,13 @@ async def test_a_decommissioned_environment_is_forgotten(
     assert set((await listed(world)).values()) == {"Decommissioned"}
 
 
-async def test_what_its_orchestration_still_does_is_left_to_it(world: World, hub: FakeHub, sweep: Sweeping) -> None:
-    await ended_and_died(hub, await world.deploy(component("api")), deployment.PROJECT)
-    await world.delete(keys.service("api"))
+async def test_what_its_orchestration_still_does_is_left_to_it(
+    world: World, people: People, hub: FakeHub, sweep: Sweeping
+) -> None:
+    await listed_for_sweeps(world)
+    await ended_and_died(hub, begun(await people.decommission()), decommission.FORGET)
     await sweep.tick()
-    assert await world.inventory() == {}
+    assert await swept(world) == [world.partition]
     hub.lose()
     await sweep.tick(later=SECOND)
-    assert set(await world.inventory()) == {"api"}
-
-
-async def test_addresses_that_a_target_could_not_tell_are_asked_for_again(world: World, hub: FakeHub) -> None:
-    operation = await world.deploy(component("api"))
-    await hub.start(operation)
-
-    async def goes_away() -> None:
-        world.apps.fail("observe", "", Transient("arm"))
-
-    await hub.run(operation, before={deployment.PROJECT: goes_away})
-    assert (await world.inventory())["api"].endpoint_url is not None
+    assert await swept(world) == []
