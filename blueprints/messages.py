@@ -23,6 +23,7 @@ from shared.runtime.consumers.letter import Letter, read_letter
 from shared.runtime.drift.sweep import scan_shard
 from shared.runtime.environments.looking import look_shard
 from shared.runtime.health.sweep import check_shard
+from shared.runtime.rotation.sweep import turn_shard
 from shared.runtime.upkeep.sweep import keep_shard
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ async def _swept(kind: WorkKind, shard: int, tick: datetime, container: Containe
                 await look_shard(container.looking, shard)
         else:
             await keep_shard(container.upkeep, shard, hub)
+            await turn_shard(container.rotation_sweep, shard, hub)
     except Transient as error:  # the next tick looks anew; delivering this one ten times would only press what is away
         log.warning("%s of shard %d is left to the next tick: %s is away", kind, shard, error.dependency)
 

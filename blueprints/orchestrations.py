@@ -26,6 +26,8 @@ from shared.runtime.deployments import gating, promotion, taking_back
 from shared.runtime.deployments import orchestrator as deployment
 from shared.runtime.environments import activities as provisioning
 from shared.runtime.environments import orchestrator as environment
+from shared.runtime.rotation import activities as rotating
+from shared.runtime.rotation import orchestrator as rotation
 from shared.runtime.scaling import activities as scaling
 from shared.runtime.scaling import orchestrator as enforcement
 from shared.store.port import Conflict
@@ -40,6 +42,7 @@ ORCHESTRATORS: Mapping[str, Callable[[Context], Steps]] = {
     deployment.WAVE: deployment.roll_out_wave,
     decommission.NAME: decommission.decommission_environment,
     enforcement.NAME: enforcement.enforce_scaling,
+    rotation.NAME: rotation.rotate_secrets,
 }
 
 STARTED_BY: Mapping[OperationKind, str] = {
@@ -48,6 +51,7 @@ STARTED_BY: Mapping[OperationKind, str] = {
     OperationKind.DEPLOY: deployment.NAME,
     OperationKind.ROLLBACK: deployment.NAME,
     OperationKind.ENFORCE_SCALING: enforcement.NAME,
+    OperationKind.ROTATE_SECRET: rotation.NAME,
 }
 
 # name -> (the attribute of the container that holds its dependencies, its payload, its body)
@@ -82,6 +86,10 @@ ACTIVITIES: Mapping[str, tuple[str, type[Run], Body]] = {
     enforcement.ENFORCE: ("scaling", Run, scaling.run_enforce),
     enforcement.COMPLETE: ("scaling", Run, scaling.run_complete),
     enforcement.FAIL: ("scaling", scaling.FailingRun, scaling.run_fail),
+    rotation.CLAIM: ("rotating", Run, rotating.run_claim),
+    rotation.PLAN: ("rotating", Run, rotating.run_plan),
+    rotation.COMPLETE: ("rotating", Run, rotating.run_complete),
+    rotation.FAIL: ("rotating", deploying.FailingRun, rotating.run_fail),
 }
 
 

@@ -9,9 +9,10 @@ from shared.container import Container
 from shared.http import query
 from shared.http.call import Found, Listing, Mutation, Reading
 from shared.http.routes import Page
-from shared.kernel.errors import EnvironmentNotReady
+from shared.kernel.errors import EnvironmentNotReady, OperationInFlight
 from shared.operations.intent import Answer
-from shared.runtime.secrets.model import BindRequest, Bound, SecretBinding
+from shared.runtime.interventions.releasing import ReasonRequest
+from shared.runtime.secrets.model import BindingState, BindRequest, Bound
 
 WRITE = "runtime.secrets.write"
 READ = (WRITE, "runtime.environments.read")
@@ -35,10 +36,10 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
         "/secret-bindings/{secretBindingId}",
         scope=READ,
         action="secret-bindings.get",
-        answers={200: SecretBinding},
+        answers={200: BindingState},
     )
     async def get_secret_binding(call: Reading) -> Found:
-        found = await app().bindings.get(call.caller, call.params["secretBindingId"])
+        found = await app().binding_reader.get(call.caller, call.params["secretBindingId"])
         return Found(found.document())
 
     @at.endpoint(
@@ -46,10 +47,23 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
         "/secret-bindings",
         scope=READ,
         action="secret-bindings.list",
-        answers=Page("secretBindings", SecretBinding),
+        answers=Page("secretBindings", BindingState),
         reads=query.PAGED_IN_ENVIRONMENT,
     )
     async def list_secret_bindings(call: Reading) -> Listing:
         environment_id, limit = query.environment_page(call.query)
-        found, after = await app().bindings.page(call.caller, environment_id, limit, call.after)
+        found, after = await app().binding_reader.page(call.caller, environment_id, limit, call.after)
         return Listing([one.document() for one in found], after)
+
+    @at.endpoint(
+        "POST",
+        "/secret-bindings/{secretBindingId}/rotate",
+        scope=WRITE,
+        action="secret-bindings.rotate",
+        governed=True,
+        answers={202: Bound},
+        raises=(EnvironmentNotReady, OperationInFlight),
+    )
+    async def rotate_secrets(call: Mutation, body: ReasonRequest) -> Answer:
+        ident = call.params["secretBindingId"]
+        return await app().rotations.rotate(call.intent, call.environment, ident, body.reason)

@@ -39,8 +39,12 @@ WORKLOADS: Final[dict[str, list[str]]] = {
         "Microsoft.Web/sites/publishxml/action",
         "Microsoft.Web/sites/slots/publishxml/action",
     ],
-    # Versions of secrets, and the objects of the environments' namespaces.
-    "data_actions": ["Microsoft.KeyVault/vaults/secrets/readMetadata/action", f"{_AKS}/*"],
+    # Versions of secrets and whether they are enabled, never their values; the objects of the environments' namespaces.
+    "data_actions": [
+        "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
+        "Microsoft.KeyVault/vaults/secrets/update/action",
+        f"{_AKS}/*",
+    ],
     "not_data_actions": [
         f"{_AKS}/secrets/*",
         f"{_AKS}/rbac.authorization.k8s.io/*",

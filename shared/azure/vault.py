@@ -7,6 +7,7 @@ when it says no (no access, no such version).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ class SecretVersion(Record):
     version: str
     enabled: bool
     created_on: datetime | None = None
+    not_before: datetime | None = None
     expires_on: datetime | None = None
 
 
@@ -37,7 +39,8 @@ class Vaults:
         self._clients: dict[str, SecretClient] = {}
 
     async def versions(self, vault_uri: str, secret_name: str) -> list[SecretVersion]:
-        """All versions, newest first; [] when the vault has no such secret."""
+        """All versions, newest first; [] when the vault has no such secret. Of one second, by their ids: the order of those
+        says nothing, but it stays what it is."""
         from azure.core.exceptions import ResourceNotFoundError
 
         found = []
@@ -47,11 +50,13 @@ class Vaults:
                     found.append(_version(told))
             except ResourceNotFoundError:
                 return []
-        return sorted(found, key=lambda one: one.created_on or _OLDEST, reverse=True)
+        return sorted(found, key=lambda one: (one.created_on or _OLDEST, one.version), reverse=True)
 
     async def disable(self, vault_uri: str, secret_name: str, version: str) -> None:
-        """Idempotent. Who still uses the version gets an error from the vault from now on."""
-        with asking("keyVault"):
+        """Idempotent; an absent version counts as disabled. Who still uses it gets an error from the vault from now on."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with asking("keyVault"), suppress(ResourceNotFoundError):
             await self._client(vault_uri).update_secret_properties(secret_name, version, enabled=False)
 
     async def close(self) -> None:
@@ -73,5 +78,6 @@ def _version(told: Any) -> SecretVersion:
         version=told.version or "",
         enabled=bool(told.enabled),
         created_on=told.created_on,
+        not_before=told.not_before,
         expires_on=told.expires_on,
     )

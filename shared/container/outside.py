@@ -19,6 +19,7 @@ from shared.azure.messaging import Messaging
 from shared.azure.registry import Registries
 from shared.azure.vault import Vaults
 from shared.events.active import Active
+from shared.events.due import Due
 from shared.events.journal import Journal
 from shared.events.outbox import Outbox
 from shared.kernel.clock import draw, now
@@ -125,6 +126,10 @@ class Outside:
     @cached_property
     def active(self) -> Active:
         return Active(self.store, draw, self.settings.state.shards)
+
+    @cached_property
+    def due(self) -> Due:
+        return Due(self.store, draw, self.settings.state.shards)
 
     @cached_property
     def outbox(self) -> Outbox:

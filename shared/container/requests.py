@@ -31,10 +31,14 @@ from shared.runtime.interventions.promoting import Promoting
 from shared.runtime.interventions.releasing import Releasing
 from shared.runtime.interventions.retrying import Retrying
 from shared.runtime.rollout.gate import GatePolicy
+from shared.runtime.rotation.planning import Planning
+from shared.runtime.rotation.seeking import Seeking
+from shared.runtime.rotation.service import Rotations
 from shared.runtime.scaling.enforcement import Enforcing
 from shared.runtime.scaling.reading import Policies
 from shared.runtime.scaling.service import Scalings
-from shared.runtime.secrets.reading import Bindings
+from shared.runtime.secrets.bound_vaults import BoundVaults
+from shared.runtime.secrets.reading import BindingReader, Bindings
 from shared.runtime.secrets.resolution import Resolver
 from shared.runtime.secrets.service import Binding
 from shared.runtime.timeline.reading import Timeline
@@ -71,11 +75,20 @@ class Requests(Outside):
 
     @cached_property
     def binding(self) -> Binding:
-        return Binding(self.journal, self.vaults, now, self.settings.platform.secret_vaults)
+        allowed = self.settings.platform.secret_vaults
+        return Binding(self.journal, self.vaults, now, allowed, self.bound_vaults, self.due)
 
     @cached_property
-    def bindings(self) -> Bindings:
-        return Bindings(self.store)
+    def bound_vaults(self) -> BoundVaults:
+        return BoundVaults(self.store, draw)
+
+    @cached_property
+    def resolver(self) -> Resolver:
+        return Resolver(self.store, self.configurations)
+
+    @cached_property
+    def binding_reader(self) -> BindingReader:
+        return BindingReader(Bindings(self.store), self.catalog, self.resolver)
 
     @cached_property
     def prober(self) -> Prober:
@@ -144,10 +157,6 @@ class Requests(Outside):
         return Operations(self.store)
 
     @cached_property
-    def resolver(self) -> Resolver:
-        return Resolver(self.store, self.configurations)
-
-    @cached_property
     def surveying(self) -> Surveying:
         signing_key = self.settings.state.signing_key
         return Surveying(self.store, self.catalog, self.policies, self.resolver, self.targets, signing_key)
@@ -165,6 +174,18 @@ class Requests(Outside):
         return Enforcing(self.policies, self.catalog, self.index, self.journal, now, draw)
 
     @cached_property
+    def planning(self) -> Planning:
+        return Planning(self.catalog, self.resolver, now, self.gate)
+
+    @cached_property
+    def seeking(self) -> Seeking:
+        return Seeking(self.vaults, now)
+
+    @cached_property
+    def rotations(self) -> Rotations:
+        return Rotations(self.index, self.journal, self.planning, self.seeking, now, draw)
+
+    @cached_property
     def decommissioning(self) -> Decommissioning:
         return Decommissioning(self.index, self.journal, self.catalog, now)
 
@@ -176,7 +197,15 @@ class Requests(Outside):
 
     @cached_property
     def retrying(self) -> Retrying:
-        return Retrying(self.journal, now, self.environments, self.deployments, self.enforcing, self.decommissioning)
+        return Retrying(
+            self.journal,
+            now,
+            self.environments,
+            self.deployments,
+            self.enforcing,
+            self.decommissioning,
+            self.rotations,
+        )
 
     @cached_property
     def promoting(self) -> Promoting:

@@ -27,6 +27,9 @@ from shared.runtime.health.patience import Hysteresis, Retrying
 from shared.runtime.health.witness import Witness
 from shared.runtime.rollout.effects import Effects
 from shared.runtime.rollout.plan import Plans
+from shared.runtime.rotation import activities as rotating
+from shared.runtime.rotation import sweep as rotation_sweep
+from shared.runtime.rotation.retiring import Retiring
 from shared.runtime.scaling import activities as scaling
 from shared.runtime.upkeep import sweep as upkeep
 from shared.runtime.upkeep.following import Following
@@ -56,12 +59,17 @@ class Work(Requests):
             plans=Plans(self.store, draw),
             effects=Effects(self.targets),
             witness=self.witness,
+            due=self.due,
             sleep=asyncio.sleep,
         )
 
     @cached_property
     def scaling(self) -> scaling.Deps:
         return scaling.Deps(self.runs, self.catalog, self.targets)
+
+    @cached_property
+    def rotating(self) -> rotating.Deps:
+        return rotating.Deps(self.deploying, self.planning, self.seeking)
 
     @cached_property
     def decommissioned(self) -> decommissioning.Deps:
@@ -72,6 +80,13 @@ class Work(Requests):
     @cached_property
     def upkeep(self) -> upkeep.Deps:
         return upkeep.Deps(self.active, self.isolation, self.outbox, self.settling, self.enforcing, self.following)
+
+    @cached_property
+    def rotation_sweep(self) -> rotation_sweep.Deps:
+        retiring = Retiring(self.journal, self.catalog, self.bound_vaults, self.vaults, now)
+        return rotation_sweep.Deps(
+            self.isolation, self.journal, self.rotations, self.seeking, retiring, self.bound_vaults, self.due, now
+        )
 
     @cached_property
     def following(self) -> Following:
@@ -107,12 +122,16 @@ class Work(Requests):
         async def policy(run: Run, error: OperationError) -> None:
             await scaling.run_fail(self.scaling, scaling.FailingRun(**run.model_dump(), error=error))
 
+        async def rotation(run: Run, error: OperationError) -> None:
+            await rotating.run_fail(self.rotating, deploying.FailingRun(**run.model_dump(), error=error))
+
         return {
             OperationKind.PROVISION: environment,
             OperationKind.DECOMMISSION: decommissioned,
             OperationKind.DEPLOY: deployment,
             OperationKind.ROLLBACK: deployment,
             OperationKind.ENFORCE_SCALING: policy,
+            OperationKind.ROTATE_SECRET: rotation,
         }
 
     # What messages are for.

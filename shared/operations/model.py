@@ -145,6 +145,18 @@ class JobResult(Record):
     error: OperationError | None = None
 
 
+class Joined(Record):
+    """What was asked for beside the operation's own request and became part of it before it began its work."""
+
+    resource_id: str
+    request_json: str
+    receipt: Receipt | None = None
+
+    @property
+    def request_hash(self) -> str:
+        return hashlib.sha256(self.request_json.encode()).hexdigest()
+
+
 class OperationOutline(Record):
     """What a caller without the scope of its kind may see."""
 
@@ -189,6 +201,7 @@ class Operation(OperationReport):
     resource_id: str
     generation: int
     receipt: Receipt | None = None
+    joined: list[Joined] = []
     cancel: CancelRequest | None = None
     taken_back: bool = False  # its effects are being undone: no person has a say in it any more
     paused: bool = False  # waits for a person

@@ -9,27 +9,36 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from shared.access.governance import Permit, ReceiptRefused, verify
-from shared.operations.model import Operation, OperationKind
+from shared.operations.model import Joined, Operation, OperationKind
 
 ACTIONS: Mapping[OperationKind, str] = {
     OperationKind.PROVISION: "environments.provision",
     OperationKind.DECOMMISSION: "environments.decommission",
     OperationKind.DEPLOY: "deployments.deploy",
     OperationKind.ROLLBACK: "deployments.rollback",
+    OperationKind.ROTATE_SECRET: "secret-bindings.rotate",
 }
 
 
 def require_permitted(operation: Operation, now: datetime) -> None:
-    """Raises `ReceiptRefused`. Before every forward effect; what takes something back does not need it."""
-    if operation.receipt is not None:
-        verify(
-            operation.receipt,
-            action=ACTIONS[operation.kind],
-            tenant_id=operation.tenant_id,
-            environment_id=operation.environment_id,
-            request_hash=operation.request_hash,
-            now=now,
-        )
+    """Raises `ReceiptRefused`. Before every forward effect; what takes something back does not need it.
+
+    Each of several requests that became one operation has a decision of its own, and all of them must stand.
+    """
+    for part in _parts(operation):
+        if part.receipt is not None:
+            verify(
+                part.receipt,
+                action=ACTIONS[operation.kind],
+                tenant_id=operation.tenant_id,
+                environment_id=operation.environment_id,
+                request_hash=part.request_hash,
+                now=now,
+            )
+
+
+def _parts(operation: Operation) -> list[Operation | Joined]:
+    return [operation, *operation.joined]
 
 
 def permit_again(operation: Operation, now: datetime) -> Permit:
@@ -37,8 +46,9 @@ def permit_again(operation: Operation, now: datetime) -> Permit:
 
     Raises `ReceiptRefused` when it has expired: then the request itself must be sent again, and decided anew.
     """
+    for part in _parts(operation):
+        if part.receipt is not None and now >= part.receipt.expires_at:
+            raise ReceiptRefused("Expired", part.receipt.decision_id)
     if operation.receipt is None:
         return Permit(needed=False)
-    if now >= operation.receipt.expires_at:
-        raise ReceiptRefused("Expired", operation.receipt.decision_id)
     return Permit(needed=True, receipt=operation.receipt)

@@ -72,6 +72,16 @@ def active_shard(shard: int) -> str:
     return f"~active|{shard:02d}"
 
 
+def due_shard(shard: int) -> str:
+    """Partition that says when the environments of one shard are to be looked at again, by time."""
+    return f"~due|{shard:02d}"
+
+
+def bound_vault(name_: str) -> str:
+    """Partition that lists the environments with a binding to secrets of a vault, whoever owns them."""
+    return f"~vault|{name_}"
+
+
 def idempotency(own: str) -> str:
     return f"idem-{own}"
 

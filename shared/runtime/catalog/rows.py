@@ -72,9 +72,10 @@ class Catalog:
         if changes or beside:
             await self.store.commit(place.partition, self.draw(), [*changes, *beside])
 
-    def promoted(self, services: Mapping[str, Placed], generation: int) -> dict[str, RuntimeService]:
-        """The rows of what a release changed, by key: for the promotion's own transaction, as far as they fit."""
-        changed = list(services.items())[:IN_ONE_COMMIT]
+    def promoted(self, services: Mapping[str, Placed], generation: int, *, beside: int = 0) -> dict[str, RuntimeService]:
+        """The rows of what a release changed, by key: for the promotion's own transaction, as far as they fit with
+        `beside` more rows of its own."""
+        changed = list(services.items())[: max(0, IN_ONE_COMMIT - beside)]
         return {keys.service(service_id): self._row(service_id, placed, generation, None) for service_id, placed in changed}
 
     async def clear(self, environment: Environment) -> None:

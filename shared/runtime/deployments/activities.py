@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from shared.events.due import Due
 from shared.kernel.errors import ValidationFailed
 from shared.operations.model import Operation, OperationError, Run
 from shared.operations.permitted import require_permitted
@@ -57,6 +58,7 @@ class Deps:
     plans: Plans
     effects: Effects
     witness: Witness
+    due: Due
     sleep: Callable[[float], Awaitable[None]]
 
     async def hold(self, run: Run, *others: str, compensating: bool = False) -> tuple[Held, Deployment, Environment]:

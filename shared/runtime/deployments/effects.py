@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from shared.runtime.catalog.model import Placed
 from shared.runtime.deployments import waves
-from shared.runtime.deployments.model import Deployment, Strategy
+from shared.runtime.deployments.model import Component, Deployment, Strategy
 from shared.runtime.rollout.gate import GatePolicy
 
 Effect = tuple[str, str, str]
@@ -39,6 +39,15 @@ def rollback_effects(standing: Mapping[str, Placed], restored: Mapping[str, Plac
             action = "replace" if before else "create"
             yield action, f"services/{service_id}", f"{came}{wanted.workload.image} on {wanted.target}"
     yield _gate(0, gate)
+
+
+def rotation_effects(components: Sequence[Component], gate: GatePolicy, told: Mapping[str, str]) -> Iterator[Effect]:
+    """Consumer by consumer in the order they roll, and the gate after each wave. `told`: what changes for each."""
+    order = waves.ordered(components)
+    for wave, rolling in groupby(sorted(order, key=lambda one: (order[one], one)), key=lambda one: order[one]):
+        for service_id in rolling:
+            yield "replace", f"services/{service_id}", told[service_id]
+        yield _gate(wave, gate)
 
 
 def _gate(wave: int, gate: GatePolicy) -> Effect:

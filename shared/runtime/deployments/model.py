@@ -197,6 +197,7 @@ class DeploymentReport(DeploymentBegun):
     phase: Phase = Phase.REQUESTED
     operation_id: OperationId
     previous_deployment_id: str | None = None
+    rotates: list[str] | None = None  # the secret bindings whose newer versions it brings, and nothing else
     reason: str | None = None
     content_hash: str | None = None
     requested_by: str
@@ -241,6 +242,8 @@ class Deployment(DeploymentReport):
     @property
     def told(self) -> str:
         """What a timeline calls it."""
+        if self.rotates:
+            return f"rotation of {len(self.rotates)} secret binding{'s' * (len(self.rotates) > 1)}"
         return f"rollback to {self.release_ref}" if self.rollback_of else f"deployment of {self.release_ref}"
 
 

@@ -55,10 +55,11 @@ ALONE_WITHIN = timedelta(minutes=10)  # of the time that is left for promotion a
 
 
 def roll_out_release(context: Context) -> Steps:
-    return (yield from settled(context, _roll_out, FAIL))
+    return (yield from settled(context, roll_out, FAIL))
 
 
-def _roll_out(context: Context, run: Payload) -> Steps:
+def roll_out(context: Context, run: Payload) -> Steps:
+    """The procedure without its end by `FAIL`: a rotation goes on with it. Raises `StepFailed` when nothing was touched."""
     deadline = datetime.fromisoformat(run["mustSettleBy"])
     begun = yield from steady(context, CLAIM, run, until=deadline)
     if not begun:

@@ -4,7 +4,8 @@ An image's tag is resolved to its digest here, once: that is what runs, on every
 later, whatever the tag means by then.
 
 A deployment changes only the components it names. A component that names no replicas keeps its count, a release that
-names no configuration keeps the one each service has. A rollback is planned from the snapshot it restores instead.
+names no configuration keeps the one each service has. A rollback is planned from the snapshot it restores instead, a
+rotation from what runs and the versions that were found.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from dataclasses import dataclass
 from shared.events.journal import Place
 from shared.runtime.catalog.model import Placed, Snapshot
 from shared.runtime.catalog.rows import Catalog
-from shared.runtime.deployments import waves
+from shared.runtime.deployments import rotating, waves
 from shared.runtime.deployments.model import Component, Deployment, Strategy
 from shared.runtime.rollout.plan import Planned
 from shared.runtime.scaling.reading import Policies
-from shared.runtime.secrets.resolution import Resolver, Variables
+from shared.runtime.secrets.resolution import Adopted, Resolver, Variables
 from shared.targets.port import Scaling, Workload
 
 _AT_ONCE = 8  # images that are looked up together
@@ -42,6 +43,8 @@ class Preparing:
         if deployment.rollback_to is not None:
             target = await self.catalog.snapshot(place, deployment.rollback_to)
             return await self._restoring(place, standing, target.services if target else {}, scalings)
+        if deployment.rotates:
+            return await self._rotating(place, deployment, standing, scalings)
         at_once = deployment.strategy is Strategy.ALL_AT_ONCE
         order = {} if at_once else waves.ordered(deployment.components)
         digests = await self._digests([component.image for component in deployment.components])
@@ -114,14 +117,39 @@ class Preparing:
                 planned.append(Planned(service_id=service_id, wave=0, wanted=wanted, before=before))
         return planned
 
+    async def _rotating(
+        self,
+        place: Place,
+        deployment: Deployment,
+        standing: Mapping[str, Placed],
+        scalings: Mapping[tuple[str, str], Scaling],
+    ) -> list[Planned]:
+        """Every consumer as it runs, with the versions that its bindings are to go to."""
+        found = await rotating.bindings(self.catalog.store, place, deployment.rotates or ())
+        adopted = {one.secret_binding_id: one.turn.versions for _, one in found if one.turn}
+        order, planned = waves.ordered(deployment.components), []
+        for service_id in (one.module_id for one in deployment.components):
+            before = standing[service_id]
+            wanted = await self._current(place, before, scalings, adopted)
+            workload = wanted.workload.model_copy(update={"release": deployment.deployment_id})
+            wanted = wanted.model_copy(update={"workload": workload})
+            planned.append(Planned(service_id=service_id, wave=order[service_id], wanted=wanted, before=before))
+        return planned
+
     async def current(self, place: Place, placed: Placed) -> Placed:
         """An earlier workload as it may run today: secrets at the version their binding has enabled now, and the
         scaling policy that stands now, which a rollback leaves alone."""
         return await self._current(place, placed, await self.policies.scalings(place))
 
-    async def _current(self, place: Place, placed: Placed, scalings: Mapping[tuple[str, str], Scaling]) -> Placed:
+    async def _current(
+        self,
+        place: Place,
+        placed: Placed,
+        scalings: Mapping[tuple[str, str], Scaling],
+        adopted: Adopted | None = None,
+    ) -> Placed:
         workload = placed.workload
-        env = await self.resolver.refreshed(place, placed.configuration_id, workload.env)
+        env = await self.resolver.refreshed(place, placed.configuration_id, workload.env, adopted)
         scaling = scalings.get((workload.service_id, placed.target))
         return placed.model_copy(update={"workload": workload.model_copy(update={"env": env, "scaling": scaling})})
 

@@ -7,12 +7,15 @@ changes nothing, and then commits. The inventory is a projection and follows.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
+from shared.events.journal import Transaction
 from shared.operations.model import OperationStatus, Run
 from shared.operations.permitted import require_permitted
 from shared.operations.runs import rerun
 from shared.runtime.catalog.events import InventoryUpdated
+from shared.runtime.deployments import rotating
 from shared.runtime.deployments.activities import Deps, save
 from shared.runtime.deployments.events import ConfigurationSynced, DeploymentCompleted
 from shared.runtime.deployments.model import Phase
@@ -21,7 +24,9 @@ from shared.runtime.deployments.transitions import Transition, advanced, ended
 from shared.runtime.environments.model import Environment
 from shared.runtime.rollout.effects import serves_alone, stamp_of
 from shared.runtime.rollout.plan import Planned
+from shared.runtime.secrets.model import SecretBinding
 from shared.store import keys
+from shared.store.port import Row
 from shared.targets.port import Observation
 
 AT_ONCE = 8
@@ -117,9 +122,10 @@ async def _complete(deps: Deps, run: Run) -> Environment:
         update={
             "stable_deployment_id": deployment.deployment_id,
             "stable_release_ref": deployment.release_ref,
-            "hold": None,  # a person deployed: that lifts it
+            "hold": environment.hold if deployment.rotates else None,  # who deploys lifts it
         }
     )
+    rotated = await rotating.bindings(deps.runs.store, held.place, deployment.rotates or ())
     summary = f"{deployment.told} succeeded and is stable; services changed: {len(planned)}"
     tx = deps.runs.transaction(held, "deployment.completed", summary)
     tx.replace(held.others[keys.ENVIRONMENT], pointed)
@@ -127,8 +133,9 @@ async def _complete(deps: Deps, run: Run) -> Environment:
     tx.create(keys.snapshot(deployment.deployment_id), overlaid(stable, deployment, planned))
     # Who sees the terminal word finds the inventory of it; what does not fit, and what is gone, the projection brings.
     wanted = {item.service_id: item.wanted for item in planned if item.wanted}
-    for key, row in deps.catalog.promoted(wanted, held.operation.generation).items():
+    for key, row in deps.catalog.promoted(wanted, held.operation.generation, beside=rotating.rows_of(rotated)).items():
         tx.put(key, row)
+    await adopt_all(deps, tx, rotated)
     deps.runs.settle(tx, held, OperationStatus.SUCCEEDED)
     tx.emit(DeploymentCompleted.of(completed))
     if deployment.configuration_id is not None:
@@ -142,3 +149,12 @@ async def _complete(deps: Deps, run: Run) -> Environment:
     tx.emit(InventoryUpdated(environment_id=deployment.environment_id, generation=held.operation.generation))
     await deps.runs.journal.commit(tx)
     return pointed
+
+
+async def adopt_all(deps: Deps, tx: Transaction, rotated: Sequence[tuple[Row, SecretBinding]]) -> None:
+    """Add to `tx`: every binding with its new versions. When the old ones go is announced ahead of it."""
+    now = deps.runs.clock()
+    turned = [rotating.adopt(tx, row, binding, now) for row, binding in rotated]
+    due = rotating.next_look(turned, now)
+    if due is not None:
+        await deps.due.announce(tx.place, due)

@@ -6,8 +6,10 @@ their binding's current version and scaling policies as they stand. The platform
 
 from __future__ import annotations
 
+from shared.events.journal import Transaction
 from shared.operations.model import OperationError, OperationStatus
 from shared.operations.runs import Held, rerun
+from shared.runtime.deployments import rotating
 from shared.runtime.deployments.activities import Deps, FailingRun, FailingWaveRun, ServiceRun, WaveRun, deployment_of, save
 from shared.runtime.deployments.events import DeploymentRolledBack
 from shared.runtime.deployments.model import Deployment, Phase
@@ -79,6 +81,7 @@ async def _finish(deps: Deps, run: FailingRun) -> Environment:
     tx = deps.runs.transaction(held, "deployment.rolled-back", summary, actor=_actor(held))
     tx.replace(held.others[keys.ENVIRONMENT], held_still)
     tx.replace(held.others[deployment.deployment_id], back)
+    await _put_bindings_back(deps, tx, deployment)
     deps.runs.settle(tx, held, status_of(run.error), run.error)
     tx.emit(DeploymentRolledBack.of(back, reason=run.error.code, restored=environment.stable_deployment_id))
     await deps.runs.journal.commit(tx)
@@ -88,6 +91,12 @@ async def _finish(deps: Deps, run: FailingRun) -> Environment:
 def _actor(held: Held) -> str:
     """Who is behind what was not asked for: whoever cancelled it, else the platform itself, never the one who deployed."""
     return held.operation.cancel.by if held.operation.cancel else PLATFORM
+
+
+async def _put_bindings_back(deps: Deps, tx: Transaction, deployment: Deployment) -> None:
+    """Of a rotation: its bindings are bound as they were, to versions that nobody has disabled."""
+    for row, binding in await rotating.bindings(deps.runs.store, tx.place, deployment.rotates or ()):
+        tx.replace(row, binding.put_back(deps.runs.clock()))
 
 
 def _holding(environment: Environment) -> str:
@@ -114,6 +123,7 @@ async def _end(deps: Deps, run: FailingRun, error: OperationError) -> Environmen
     tx = deps.runs.transaction(held, "deployment.failed", summary, actor=_actor(held))
     tx.replace(held.others[keys.ENVIRONMENT], after)
     tx.replace(held.others[deployment.deployment_id], ended(deployment, phase, deps.runs.clock(), error=error))
+    await _put_bindings_back(deps, tx, deployment)
     deps.runs.settle(tx, held, status_of(error), error)
     await deps.runs.journal.commit(tx)
     return after

@@ -19,6 +19,7 @@ from shared.runtime.decommissioning.service import Decommissioning
 from shared.runtime.deployments.service import Deployments
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.service import Environments
+from shared.runtime.rotation.service import Rotations
 from shared.runtime.scaling.enforcement import Enforcing
 from shared.store.port import Row
 
@@ -33,6 +34,7 @@ class Retrying:
     deployments: Deployments
     enforcing: Enforcing
     decommissioning: Decommissioning
+    rotations: Rotations
 
     async def retry(self, intent: Intent, admitted: Admitted, operation_id: str, reason: str | None) -> Answer:
         """Raises `NotFound`, `InsufficientScope`, `NotRetryable`, `ReceiptRefused`, and what the kind itself raises."""
@@ -54,6 +56,8 @@ class Retrying:
             return await self.deployments.again(intent, admitted, failed, permit)
         if failed.kind is OperationKind.ENFORCE_SCALING:
             return await self.enforcing.again(intent, admitted, failed)
+        if failed.kind is OperationKind.ROTATE_SECRET:
+            return await self.rotations.again(intent, admitted, failed, permit)
         raise NotRetryable(failed.status)
 
 

@@ -16,6 +16,17 @@ from shared.store.reading import read
 from shared.targets.port import SecretReference
 
 Variables = dict[str, str | SecretReference]
+Adopted = Mapping[str, Mapping[str, str]]  # binding -> name of a secret -> the version to use instead of the binding's own
+
+
+@dataclass(frozen=True)
+class Use:
+    """A service that runs with a secret of a binding."""
+
+    service_id: str
+    binding_id: str
+    name: str
+    version: str
 
 
 @dataclass(frozen=True)
@@ -55,8 +66,25 @@ class Resolver:
         rows = await self.store.gather(place.partition, sorted(wanted)) if wanted else {}
         return {key: read(SecretBinding, place.partition, row) for key, row in rows.items()}
 
-    async def refreshed(self, place: Place, configuration_id: str | None, env: Variables) -> Variables:
-        """The same variables with each secret at the version its own binding uses now: two bindings may name one secret.
+    async def uses(self, place: Place, services: Mapping[str, Placed]) -> list[Use]:
+        """Which of these services run with a secret of which binding, and with which version of it."""
+        configured = {key: one for key, one in services.items() if _refers(one.workload.env)}
+        idents = sorted({one.configuration_id for one in configured.values() if one.configuration_id})
+        known = await self.configurations.several(place, idents)
+        found = []
+        for service_id, placed in configured.items():
+            configuration = known.get(placed.configuration_id or "")
+            for key, named in (configuration.values if configuration else {}).items():
+                value = placed.workload.env.get(key)
+                if isinstance(named, SecretRef) and isinstance(value, SecretReference):
+                    found.append(Use(service_id, named.binding_id, named.name, value.version))
+        return found
+
+    async def refreshed(
+        self, place: Place, configuration_id: str | None, env: Variables, adopted: Adopted | None = None
+    ) -> Variables:
+        """The same variables with each secret at the version its own binding uses now, or at the `adopted` one: two
+        bindings may name one secret.
 
         The configuration that made them says which binding is whose. What is not bound any more stays as it was.
         """
@@ -65,7 +93,7 @@ class Resolver:
         configuration = await self.configurations.find(place, configuration_id)
         values = configuration.values if configuration else {}
         bindings = await self._bindings(place, values.values())
-        return {key: _current(bindings, values.get(key), value) for key, value in env.items()}
+        return {key: _current(bindings, adopted or {}, values.get(key), value) for key, value in env.items()}
 
 
 def _refers(env: Variables) -> bool:
@@ -73,18 +101,19 @@ def _refers(env: Variables) -> bool:
 
 
 def _at_current(bindings: Mapping[str, SecretBinding], values: Mapping[str, Value], placed: Placed) -> Placed:
-    env = {key: _current(bindings, values.get(key), value) for key, value in placed.workload.env.items()}
+    env = {key: _current(bindings, {}, values.get(key), value) for key, value in placed.workload.env.items()}
     return placed.model_copy(update={"workload": placed.workload.model_copy(update={"env": env})})
 
 
 def _current(
-    bindings: Mapping[str, SecretBinding], named: Value | None, value: str | SecretReference
+    bindings: Mapping[str, SecretBinding], adopted: Adopted, named: Value | None, value: str | SecretReference
 ) -> str | SecretReference:
     if not isinstance(value, SecretReference) or not isinstance(named, SecretRef):
         return value
     binding = bindings.get(named.binding_id)
     secret = binding.secret(named.name) if binding else None
-    return value.model_copy(update={"version": secret.version}) if secret and secret.version else value
+    version = adopted.get(named.binding_id, {}).get(named.name) or (secret.version if secret else None)
+    return value.model_copy(update={"version": version}) if version else value
 
 
 def _referenced(bindings: Mapping[str, SecretBinding], key: str, value: SecretRef) -> SecretReference:

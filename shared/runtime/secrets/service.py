@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
 
+from shared.events.due import Due
 from shared.events.journal import Journal
 from shared.kernel import ids
 from shared.kernel.clock import Clock
@@ -14,27 +13,13 @@ from shared.kernel.errors import ValidationFailed
 from shared.kernel.record import Record
 from shared.operations.intent import Answer, Intent
 from shared.runtime.environments.isolation import Admitted
+from shared.runtime.secrets.bound_vaults import BoundVaults
 from shared.runtime.secrets.model import BindRequest, Bound, BoundSecret, SecretBinding
+from shared.runtime.secrets.versions import Vault
 from shared.store import keys
 
 LISTED = "sec"
 NAMED = 5  # secrets in a summary
-
-
-class Version(Protocol):
-    """A version as the vault lists it: never a value."""
-
-    @property
-    def version(self) -> str: ...
-    @property
-    def enabled(self) -> bool: ...
-    @property
-    def created_on(self) -> datetime | None: ...
-
-
-class Vault(Protocol):
-    async def versions(self, vault_uri: str, secret_name: str) -> Sequence[Version]:
-        """The versions, newest first; none for an absent secret. Raises `Transient`, `Refused`."""
 
 
 class ListedBinding(Record):
@@ -47,6 +32,8 @@ class Binding:
     vault: Vault
     clock: Clock
     vaults: frozenset[str]  # allowed besides the environment's own, where its binding has no list
+    bound: BoundVaults
+    due: Due
 
     async def bind(self, intent: Intent, admitted: Admitted, request: BindRequest) -> Answer:
         """Raises `ValidationFailed` naming each secret without an enabled version, `PolicyDenied`, `Transient`."""
@@ -62,7 +49,7 @@ class Binding:
             admitted.place,
             "secret-binding.bound",
             binding.secret_binding_id,
-            f"{request.service_id} was bound to {_named(secrets)} of {request.vault_uri}",
+            f"{request.service_id} was bound to {told(names_of(secrets))} of {request.vault_uri}",
             permit,
         )
         tx.create(binding.secret_binding_id, binding)
@@ -72,6 +59,9 @@ class Binding:
         )
         location = f"/secret-bindings/{binding.secret_binding_id}"
         answer = intent.remember(tx, Answer(201, binding.document(Bound), location))
+        await self.bound.add(binding.vault_uri, admitted.place)
+        if (due := min(filter(None, map(binding.due_at, names_of(secrets))), default=None)) is not None:
+            await self.due.announce(admitted.place, due)
         await self.journal.commit(tx)
         return answer
 
@@ -118,13 +108,17 @@ class Binding:
         )
 
 
-def _named(secrets: Sequence[BoundSecret]) -> str:
+def names_of(secrets: Sequence[BoundSecret]) -> list[str]:
+    return [secret.name for secret in secrets]
+
+
+def told(names: Sequence[str]) -> str:
     """Names only: what a secret is called, never what it is."""
-    names = ", ".join(secret.name for secret in secrets[:NAMED])
-    return f"{names} and {len(secrets) - NAMED} more" if len(secrets) > NAMED else names
+    some = ", ".join(names[:NAMED])
+    return f"{some} and {len(names) - NAMED} more" if len(names) > NAMED else some
 
 
 def _require_each_once(secrets: Sequence[BoundSecret]) -> None:
-    names = [secret.name for secret in secrets]
+    names = names_of(secrets)
     if len(set(names)) != len(names):
         raise ValidationFailed({"secrets": ["a name is bound twice"]})

@@ -37,7 +37,13 @@ class People:
         self.cancelling, self.promoting = Cancelling(journal, clock), Promoting(journal, clock)
         self.releasing = Releasing(journal, index)
         self.retrying = Retrying(
-            journal, clock, self.environments, world.deployments, world.enforcing, self.decommissioning
+            journal,
+            clock,
+            self.environments,
+            world.deployments,
+            world.enforcing,
+            self.decommissioning,
+            world.rotations,
         )
 
     async def provision(self, own: str | None = None, **changes: Any) -> Operation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 VAULT = "https://kv-orders.vault.azure.net"
@@ -13,7 +13,8 @@ VAULT = "https://kv-orders.vault.azure.net"
 class FakeVersion:
     version: str
     enabled: bool = True
-    created_on: datetime | None = None
+    not_before: datetime | None = None
+    expires_on: datetime | None = None
 
 
 @dataclass
@@ -22,11 +23,24 @@ class FakeVault:
 
     listed: dict[str, list[FakeVersion]] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
+    disabled: list[tuple[str, str]] = field(default_factory=list)  # (secret name, version), as often as asked for
+    errors: list[Exception] = field(default_factory=list)  # the next calls raise these
 
     def holds(self, secret_name: str, *versions: str, disabled: Sequence[str] = ()) -> None:
         """Newest first."""
         self.listed[secret_name] = [FakeVersion(version, version not in disabled) for version in versions]
 
     async def versions(self, vault_uri: str, secret_name: str) -> Sequence[FakeVersion]:
+        self._meet()
         self.asked.append((vault_uri, secret_name))
         return self.listed.get(secret_name, [])
+
+    async def disable(self, vault_uri: str, secret_name: str, version: str) -> None:
+        self._meet()
+        self.disabled.append((secret_name, version))
+        standing = self.listed.get(secret_name, [])
+        self.listed[secret_name] = [replace(one, enabled=one.enabled and one.version != version) for one in standing]
+
+    def _meet(self) -> None:
+        if self.errors:
+            raise self.errors.pop(0)

@@ -15,6 +15,7 @@ from shared.access.binding import BindingStatus, TenantBinding
 from shared.access.caller import Caller
 from shared.access.governance import Permit, Receipt
 from shared.events.active import Active
+from shared.events.due import Due
 from shared.events.envelope import Event, EventType
 from shared.events.journal import Entry, Journal, Place
 from shared.kernel import ids
@@ -45,15 +46,24 @@ from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.runtime.environments.model import Environment, EnvironmentStatus, Placement
 from shared.runtime.health.witness import Witness
+from shared.runtime.interventions.releasing import ReasonRequest
 from shared.runtime.rollout.effects import Effects
 from shared.runtime.rollout.gate import GatePolicy
 from shared.runtime.rollout.plan import Plans
+from shared.runtime.rotation import activities as rotating
+from shared.runtime.rotation import sweep as rotation_sweep
+from shared.runtime.rotation.planning import Planning
+from shared.runtime.rotation.retiring import Retiring
+from shared.runtime.rotation.seeking import Seeking
+from shared.runtime.rotation.service import Rotations
 from shared.runtime.scaling import activities as scaling
 from shared.runtime.scaling.enforcement import Enforcing
 from shared.runtime.scaling.model import ScalingPolicy, ScalingRequest
 from shared.runtime.scaling.reading import Policies
 from shared.runtime.scaling.service import Scalings
-from shared.runtime.secrets.model import BindRequest
+from shared.runtime.secrets.bound_vaults import BoundVaults
+from shared.runtime.secrets.model import BindRequest, SecretBinding
+from shared.runtime.secrets.reading import BindingReader, Bindings
 from shared.runtime.secrets.resolution import Resolver
 from shared.runtime.secrets.service import Binding
 from shared.store import keys
@@ -104,7 +114,8 @@ class World:
         self.catalog = Catalog(store, self.where, clock, draw)
         self.configurations, self.policies = Configurations(store), Policies(store)
         self.publishing = Publishing(self.journal, clock)
-        self.binding = Binding(self.journal, self.vault, clock, frozenset())
+        self.bound_vaults, self.due = BoundVaults(store, draw), Due(store, draw, SHARDS, clock)
+        self.binding = Binding(self.journal, self.vault, clock, frozenset(), self.bound_vaults, self.due)
         self.scalings = Scalings(self.journal, clock, SIGNING_KEY)
         self.enforcing = Enforcing(self.policies, self.catalog, self.index, self.journal, clock, draw)
         self.deployments = Deployments(
@@ -120,6 +131,10 @@ class World:
         self.reader = DeploymentReader(store)
         self.resolver = Resolver(store, self.configurations)
         self.surveying = Surveying(store, self.catalog, self.policies, self.resolver, self.targets, SIGNING_KEY)
+        self.planning = Planning(self.catalog, self.resolver, clock, self.gate)
+        self.seeking = Seeking(self.vault, clock)
+        self.rotations = Rotations(self.index, self.journal, self.planning, self.seeking, clock, draw)
+        self.binding_reader = BindingReader(Bindings(store), self.catalog, self.resolver)
         self.preparing = Preparing(self.catalog, self.resolver, self.policies, self.registry.resolve)
         self.witness = Witness(self.targets, self.prober, clock)
         self.scaling = scaling.Deps(self.runs, self.catalog, self.targets)
@@ -134,7 +149,19 @@ class World:
             plans=Plans(store, draw),
             effects=Effects(self.targets),
             witness=self.witness,
+            due=self.due,
             sleep=clock.sleep,
+        )
+        self.rotating = rotating.Deps(self.deploying, self.planning, self.seeking)
+        self.rotation_sweep = rotation_sweep.Deps(
+            self.isolation,
+            self.journal,
+            self.rotations,
+            self.seeking,
+            Retiring(self.journal, self.catalog, self.bound_vaults, self.vault, clock),
+            self.bound_vaults,
+            self.due,
+            clock,
         )
 
     @property
@@ -212,10 +239,18 @@ class World:
         answer = await self.publishing.publish(self.intent(request), await self.admitted(), request)
         return str(answer.body["configurationId"])
 
-    async def bind(self, *secrets: Mapping[str, Any], service_id: str = "api", own: str | None = None) -> str:
-        request = BindRequest.read(owned({"serviceId": service_id, "vaultUri": VAULT, "secrets": list(secrets)}))
+    async def bind(
+        self, *secrets: Mapping[str, Any], service_id: str = "api", own: str | None = None, **fields: Any
+    ) -> str:
+        bound = {"serviceId": service_id, "vaultUri": VAULT, "secrets": list(secrets), **fields}
+        request = BindRequest.read(owned(bound))
         answer = await self.binding.bind(self.intent(request, own=own), await self.admitted(), request)
         return str(answer.body["secretBindingId"])
+
+    async def rotate(self, ident: str, reason: str | None = None, *, key: str | None = None) -> Answer:
+        """POST /secret-bindings/{secretBindingId}/rotate."""
+        intent = self.intent(ReasonRequest(reason=reason), key=key, action="secret-bindings.rotate")
+        return await self.rotations.rotate(intent, await self.admitted(), ident, reason)
 
     async def scale(self, service_id: str, **fields: Any) -> Answer:
         """POST /scaling-policies."""
@@ -251,6 +286,9 @@ class World:
 
     async def gate_of(self, deployment_id: str, wave: int = 0) -> Gate:
         return await self.read(Gate, gate_key(deployment_id, wave))  # type: ignore[no-any-return]
+
+    async def secret_binding(self, ident: str) -> SecretBinding:
+        return await self.read(SecretBinding, ident)  # type: ignore[no-any-return]
 
     async def policy(self, ident: str) -> ScalingPolicy:
         return await self.read(ScalingPolicy, ident)  # type: ignore[no-any-return]

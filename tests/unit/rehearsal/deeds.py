@@ -10,7 +10,9 @@ from typing import Any
 from shared.kernel import ids
 from shared.operations.model import OperationStatus
 from shared.store import keys
+from shared.targets.port import SecretReference
 from tests.unit.doubles.platform import TENANT, Platform
+from tests.unit.doubles.targets import Service
 
 Deed = tuple[str, str]  # (action, resource)
 GONE = "Decommissioned"
@@ -45,13 +47,19 @@ async def seen(platform: Platform) -> Seen:
         found = await platform.store.list(partition, "", limit=1000)
         rows |= {(f"{row.key}@{ident}" if row.key in ("env", "binding") else row.key): dict(row.document) for row in found}
     served = {
-        name: f"{service.image} on {target}"
+        name: f"{service.image} on {target} with {_secrets(service)}"
         for target, fake in platform.targets.items()
         for name, service in fake.services.items()
         if service.serving
     }
     destroyed = tuple(operation for word, _, operation in platform.jobs.engine.done if word == "destroyed")
     return Seen(rows, served, destroyed)
+
+
+def _secrets(service: Service) -> list[str]:
+    """The versions of secrets that what serves runs with."""
+    env = service.revisions[service.serving or ""].workload.env
+    return sorted(value.version for value in env.values() if isinstance(value, SecretReference))
 
 
 def deeds(before: Seen, after: Seen) -> set[Deed]:
@@ -121,8 +129,20 @@ def _desired(before: Seen, after: Seen) -> Iterator[Deed]:
             yield "create", f"configurations/{row.get('moduleId', '*')}"
         if key.startswith("sec-") and new:
             yield from (("create", f"secret-bindings/{row['serviceId']}/{one['name']}") for one in row["secrets"])
+        if key.startswith("sec-") and not new:
+            yield from _rotated(before.rows[key], row)
         if key.startswith("scl-") and (new or before.rows[key]["requested"] != row["requested"]):
             yield ("create" if new else "replace"), f"scaling-policies/{row['serviceId']}/{row['target']}"
+
+
+def _rotated(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Deed]:
+    leaving = [one["version"] for one in after.get("outgoing", [])]
+    for earlier, secret in zip(before["secrets"], after["secrets"], strict=True):
+        resource = f"secret-bindings/{after['serviceId']}/{secret['name']}"
+        if earlier["version"] != secret["version"]:
+            yield "replace", resource
+        if earlier["version"] in leaving:
+            yield "disable", resource
 
 
 def _gates(before: Seen, after: Seen) -> Iterator[Deed]:
@@ -144,6 +164,9 @@ def _told(before: Seen, after: Seen) -> Iterator[Deed]:
         if row["status"] == OperationStatus.CANCELED and before.rows.get(key, {}).get("status") != row["status"]:
             yield "take back", row["resourceLocation"].removeprefix("/v1/runtime/")
     for entry in _new_entries(before, after):
+        for event in entry.get("events", []):
+            if event["eventType"] == "SecretRotationRequested":
+                yield "request", f"secret-bindings/{event['payload']['serviceId']}/{event['payload']['name']}"
         if entry["kind"] == "health.reported":
             yield "record", f"environments/{entry['resource']}/health"
 

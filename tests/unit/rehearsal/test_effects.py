@@ -16,6 +16,7 @@ from tests.unit.rehearsal.deeds import Seen, deeds, seen
 Act = tuple[str, str, Any]  # method, path, body
 Scene = Callable[[Platform], Awaitable[Act]]
 NAME = "orders-dev"
+V1, V2 = "1" * 32, "2" * 32
 PAUSED = {"stableSeconds": 0, "failureLimit": 0, "onFailure": "Pause"}
 
 
@@ -157,11 +158,42 @@ async def publishing_for_a_module(platform: Platform) -> Act:
 
 async def binding(platform: Platform) -> Act:
     ident = await environment(platform)
-    platform.vault.holds("db-password", "v2", "v1")
-    platform.vault.holds("api-key", "v1")
+    platform.vault.holds("db-password", V2, V1)
+    platform.vault.holds("api-key", V1)
     secrets = [{"name": "DB", "secretName": "db-password"}, {"name": "KEY", "secretName": "api-key"}]
     body = {"tenantId": TENANT, "environmentId": ident, "serviceId": "api", "vaultUri": VAULT, "secrets": secrets}
     return "POST", "/secret-bindings", body
+
+
+async def rotating(platform: Platform) -> Act:
+    ident = await environment(platform)
+    platform.vault.holds("db-password", V1)
+    secrets = [{"name": "DB", "secretName": "db-password"}]
+    body = {"tenantId": TENANT, "environmentId": ident, "serviceId": "api", "vaultUri": VAULT, "secrets": secrets}
+    bound = (await platform.send("POST", "/secret-bindings", body))["secretBindingId"]
+    values = {"DB": {"secretRef": f"{bound}/DB"}}
+    published = await platform.send(
+        "POST", "/configurations", {"tenantId": TENANT, "environmentId": ident, "values": values}
+    )
+    consumers = [component("api", "1"), component("worker", "1", wave=1)]
+    await released(platform, ident, *consumers, configurationId=published["configurationId"])
+    platform.vault.holds("db-password", V2, V1)
+    return "POST", f"/secret-bindings/{bound}/rotate", {"reason": "leaked"}
+
+
+async def rotating_to_what_is_still_to_come(platform: Platform) -> Act:
+    act = await rotating(platform)
+    platform.vault.holds("db-password", V1)
+    return act
+
+
+async def rotating_again(platform: Platform) -> Act:
+    method, path, body = await rotating(platform)
+    await platform.send(method, path, body)
+    operation = platform.hub.started[0].operation_id
+    await platform.send("POST", f"/operations/{operation}/cancel", {})
+    await platform.settle()
+    return "POST", f"/operations/{operation}/retry", {}
 
 
 async def scaling(platform: Platform) -> Act:
@@ -242,6 +274,9 @@ SCENES: dict[Scene, str] = {
     publishing: "POST /configurations",
     publishing_for_a_module: "POST /configurations",
     binding: "POST /secret-bindings",
+    rotating: "POST /secret-bindings/{secretBindingId}/rotate",
+    rotating_to_what_is_still_to_come: "POST /secret-bindings/{secretBindingId}/rotate",
+    rotating_again: "POST /operations/{operationId}/retry",
     scaling: "POST /scaling-policies",
     scaling_otherwise: "POST /scaling-policies",
     scaling_as_it_is: "POST /scaling-policies",
@@ -281,6 +316,9 @@ async def test_the_effects_of_a_dry_run_are_what_the_run_does(scene: Scene) -> N
         await platform.settle(meanwhile=[course.acts, course.looks_and_cancels])
     elif scene is promoting:
         await platform.settle(meanwhile=[course.acts], before={"deploy_promote": course.looks})
+    elif scene is rotating_to_what_is_still_to_come:
+        await course.acts()
+        await platform.settle(meanwhile=[course.renews])
     elif scene is cancelling:
         await platform.settle(meanwhile=[course.acts])
     else:
@@ -303,6 +341,10 @@ class Course:
         self.told = await rehearsed(self.platform, self.act)
         self.before = await seen(self.platform)
         await self.platform.send(*self.act)
+
+    async def renews(self) -> None:
+        """The owner of the secret makes a version."""
+        self.platform.vault.holds("db-password", V2, V1)
 
     async def looks(self) -> None:
         """What was asked for is done here; what follows is the release's own, which its own dry run told."""

@@ -9,12 +9,24 @@ from typing import Any
 import pytest
 
 from shared.access.binding import BindingStatus
+from shared.kernel.ids import environment_of
 from shared.runtime.health.document import HealthStatus
 from shared.store import keys
 from tests.unit.doubles.platform import TENANT, Platform
 from tests.unit.doubles.vault import VAULT
 from tests.unit.doubles.world import image
-from tests.unit.rehearsal.test_effects import NAME, Act, component, environment, provision, release, released
+from tests.unit.rehearsal.test_effects import (
+    NAME,
+    V1,
+    V2,
+    Act,
+    component,
+    environment,
+    provision,
+    release,
+    released,
+    rotating,
+)
 
 Scene = Callable[[Platform], Awaitable[Act]]
 
@@ -91,6 +103,19 @@ async def a_vault_that_is_not_allowed(platform: Platform) -> Act:
 async def bind(platform: Platform, vault: str) -> dict[str, Any]:
     named = {"tenantId": TENANT, "environmentId": await environment(platform), "serviceId": "api", "vaultUri": vault}
     return named | {"secrets": [{"name": "DB", "secretName": "db"}]}
+
+
+async def a_secret_that_is_gone(platform: Platform) -> Act:
+    _, path, _ = await rotating(platform)
+    platform.vault.holds("db-password", V2, V1, disabled=[V1, V2])
+    return "POST", path, {}
+
+
+async def a_release_under_way(platform: Platform) -> Act:
+    _, path, _ = await rotating(platform)
+    ident = environment_of(path.split("/")[2])
+    await platform.send("POST", "/deployments", release(ident, component("api", "2")))
+    return "POST", path, {}
 
 
 async def bounds_the_wrong_way_round(platform: Platform) -> Act:
@@ -173,6 +198,8 @@ OBSTACLES: dict[Scene, set[str]] = {
     a_secret_in_a_configuration: {"ValidationFailed"},
     a_secret_that_is_missing: {"ValidationFailed"},
     a_vault_that_is_not_allowed: {"ValidationFailed"},
+    a_secret_that_is_gone: {"ValidationFailed"},
+    a_release_under_way: {"OperationInFlight"},
     bounds_the_wrong_way_round: {"ValidationFailed"},
     another_confirm: {"ValidationFailed"},
     a_decommissioned_environment: {"EnvironmentNotReady"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -98,7 +99,7 @@ async def test_a_vault_that_the_tenant_binding_allows_will_do(world: World) -> N
 
 async def test_the_platforms_list_counts_only_where_the_tenant_binding_has_none(world: World) -> None:
     world.vault.holds("db", V1)
-    platform = Binding(world.journal, world.vault, world.clock, frozenset({OTHER_VAULT}))
+    platform = replace(world.binding, vaults=frozenset({OTHER_VAULT}))
     wanted = request({"name": "db", "secretName": "db"}, vault_uri=OTHER_VAULT)
     assert (await answered(world, wanted, platform)).status == 201
     await world.bind_tenant(allowed_vaults=())
@@ -127,7 +128,7 @@ async def test_a_vault_that_cannot_be_asked_binds_nothing(world: World) -> None:
         await answered(
             world,
             request({"name": "db", "secretName": "db"}),
-            Binding(world.journal, Away(), world.clock, frozenset()),
+            replace(world.binding, vault=Away()),
         )
     assert await world.entries() == []
 
