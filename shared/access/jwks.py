@@ -52,7 +52,7 @@ def _is_for_signatures(jwk: Any) -> bool:
 def _imported(jwk: Mapping[str, Any]) -> RSAKey | ECKey | None:
     from joserfc.jwk import ECKey, RSAKey
 
-    public = {name: jwk[name] for name in (*_PUBLIC[jwk["kty"]], "kty", "kid", "use", "alg") if name in jwk}
+    public = {name: jwk[name] for name in (*_PUBLIC[jwk["kty"]], "kty", "alg") if name in jwk}
     try:
         if jwk["kty"] == "EC":
             curve = ECKey.import_key(public)

@@ -147,9 +147,6 @@ class Runs:
         """Open or close the step of that name; repeated reports change nothing but its detail."""
         await self.change(run, lambda operation: with_step(operation, name, status, self.clock(), detail))
 
-    async def waits(self, run: Run, what: str) -> None:
-        await self.change(run, lambda operation: operation.model_copy(update={"waiting_for": what}))
-
     def transaction(self, held: Held, kind: str, summary: str, *, actor: str | None = None) -> Transaction:
         """A change of the operation's; `actor` when it is not the doing of whoever asked for the operation."""
         cause = replace(held.cause, subject=actor) if actor else held.cause

@@ -26,6 +26,7 @@ async def test_the_caller_is_who_the_token_says(tokens: Tokens, issuer: Any, sch
         "control-plane",
         "trace-7",
     )
+    assert caller.scopes == {"runtime.environments.read", "runtime.environments.write"}
 
 
 async def test_a_stream_learns_when_its_token_ends(tokens: Tokens, issuer: Any) -> None:

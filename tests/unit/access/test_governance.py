@@ -13,6 +13,7 @@ import pytest
 from shared.access.governance import Governance, Permit, Question, Receipt, ReceiptRefused, verify
 from shared.kernel.canonical import sha256
 from shared.kernel.errors import PolicyDenied, Transient
+from shared.kernel.ids import environment_id
 
 NOON = datetime(2026, 6, 11, 12, tzinfo=UTC)
 URL = "http://127.0.0.1:8181/v1/data/governance/decision"
@@ -69,7 +70,20 @@ async def test_the_question_is_opas_input_with_the_hash_of_the_request() -> None
             "traceId": "trace-1",
         }
     }
-    assert "Authorization" not in headers
+    assert headers == {"Content-Type": "application/json", "Accept": "application/json"}
+
+
+async def test_a_receipt_is_about_the_environment_that_was_asked_about() -> None:
+    for ident in (None, environment_id("0" * 16)):
+        question = QUESTION.model_copy(update={"environment_id": ident})
+        receipt = (await governance(PolicyPoint(200, ALLOW).post).permit(question, stage="prod")).receipt
+        assert receipt is not None
+        assert (receipt.environment_id, receipt.tenant_id, receipt.subject) == (ident, "connectsoft", "ada")
+        assert receipt.action == "provision"
+
+
+def test_a_refusal_tells_its_reason_and_decision() -> None:
+    assert ReceiptRefused("Expired", "d-1").args == ("Expired", "d-1")
 
 
 async def test_an_allow_becomes_a_receipt_for_a_day() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import warnings
 from typing import Any
 
 import pytest
@@ -149,6 +151,100 @@ async def test_without_any_keys_the_issuer_is_asked_with_back_off(keys: SigningK
     assert await keys.named("rsa-1")
 
 
+async def test_the_waits_double_up_to_a_minute_and_each_answer_says_what_is_left_of_it(
+    keys: SigningKeys, issuer: Any, hands: Any
+) -> None:
+    issuer.down = True
+    told = []
+    for _ in range(9):
+        with pytest.raises(Transient) as caught:
+            await keys.named("rsa-1")
+        told.append(caught.value.retry_after)
+        hands.passed += caught.value.retry_after - 0.5
+        with pytest.raises(Transient) as early:
+            await keys.named("rsa-1")
+        assert early.value.retry_after == 1.0, "what is left, but never less than a second"
+        hands.passed += 0.5
+    assert told == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert len(issuer.asked) == 9
+
+
+async def test_after_a_success_the_waits_begin_anew(keys: SigningKeys, issuer: Any, hands: Any) -> None:
+    issuer.down = True
+    for _ in range(3):
+        with pytest.raises(Transient) as caught:
+            await keys.named("rsa-1")
+        hands.passed += caught.value.retry_after
+    issuer.down = False
+    await keys.named("rsa-1")
+    issuer.down = True
+    hands.passed += KEEP_AT_MOST
+    with pytest.raises(Transient) as caught:
+        await keys.named("rsa-1")
+    assert caught.value.retry_after == 1.0
+
+
+async def test_an_unknown_kid_asks_for_the_keys_alone_and_an_hour_later_for_where_they_are_too(
+    keys: SigningKeys, issuer: Any, hands: Any
+) -> None:
+    await keys.named("rsa-1")
+    await keys.named("unknown")
+    assert (issuer.fetches("openid-configuration"), issuer.fetches()) == (1, 2)
+    hands.passed += REFRESH_EVERY
+    await keys.named("rsa-1")
+    await asyncio.sleep(0.01)
+    assert (issuer.fetches("openid-configuration"), issuer.fetches()) == (2, 3)
+
+
+async def test_after_a_failure_the_keys_are_looked_for_anew(keys: SigningKeys, issuer: Any, hands: Any) -> None:
+    await keys.named("rsa-1")
+    issuer.down = True
+    with pytest.raises(Transient):
+        await keys.named("unknown")
+    issuer.down = False
+    issuer.discovery = {**issuer.discovery, "jwks_uri": "https://login.example.com/moved/jwks"}
+    hands.passed += UNKNOWN_EVERY
+    await keys.named("unknown")
+    assert issuer.asked[-1] == "https://login.example.com/moved/jwks"
+
+
+async def test_an_unknown_kid_joins_the_refresh_that_is_under_way(keys: SigningKeys, issuer: Any, hands: Any) -> None:
+    await keys.named("rsa-1")
+    await keys.named("unknown")
+    hands.passed += REFRESH_EVERY
+    issuer.published = [*issuer.published, issuer.public(issuer.other, "new")]
+    assert await keys.named("rsa-1")
+    hands.passed += 1.0 - UNKNOWN_EVERY
+    assert await keys.named("new"), "it waits for what comes, though another was asked for a moment ago"
+    assert issuer.fetches() == 3
+
+
+async def test_who_had_to_wait_for_the_keys_does_not_ask_again_for_an_unknown_one(keys: SigningKeys, issuer: Any) -> None:
+    assert await keys.named("unknown") == ()
+    assert issuer.fetches() == 1
+
+
+async def test_a_day_old_keys_are_gone_even_before_the_issuer_answers(keys: SigningKeys, issuer: Any, hands: Any) -> None:
+    await keys.named("rsa-1")
+    issuer.down = True
+    hands.passed += KEEP_AT_MOST
+    with pytest.raises(Transient):
+        await keys.named("rsa-1")
+    with pytest.raises(Transient):
+        await keys.named(None)
+
+
+async def test_what_went_wrong_is_logged_by_its_kind_alone(
+    keys: SigningKeys, issuer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    issuer.down = True
+    with pytest.raises(Transient):
+        await keys.named("rsa-1")
+    assert [one.getMessage() for one in caplog.records if one.name == "shared.access.keys"] == [
+        "the issuer's signing keys could not be refreshed: OSError"
+    ]
+
+
 async def test_an_unknown_kid_during_an_outage_is_no_verdict_about_the_token(keys: SigningKeys, issuer: Any) -> None:
     await keys.named("rsa-1")
     issuer.down = True
@@ -195,7 +291,10 @@ async def test_closing_ends_a_refresh_under_way(issuer: Any, hands: Any) -> None
     keys = SigningKeys("https://login.example.com", never, hands.monotonic)
     waiting = asyncio.create_task(keys.named("rsa-1"))
     await asyncio.sleep(0)
+    refreshing = keys._refreshing
     await keys.close()
+    assert refreshing is not None
+    assert refreshing.cancelled(), "and nothing of it is left when it is closed"
     assert (await asyncio.gather(waiting, return_exceptions=True))[0] is not None
 
 
@@ -222,3 +321,19 @@ def test_only_public_signature_keys_of_our_algorithms_are_used(rsa: RSAKey, curv
     assert not fits(found["good"][0], "RS256"), "published for another algorithm"
     assert not fits(found["leaked"][0], "ES256"), "another type of key"
     assert fits(found["leaked"][0], "RS256")
+
+
+def test_keys_of_one_name_are_all_kept_and_those_without_are_found_under_none(rsa: RSAKey, other_rsa: RSAKey) -> None:
+    named = [{**key.as_dict(private=False), "kid": "same"} for key in (rsa, other_rsa)]
+    nameless = {name: value for name, value in rsa.as_dict(private=False).items() if name != "kid"}
+    found = usable_keys({"keys": [*named, nameless]})
+    assert {kid: len(keys) for kid, keys in found.items()} == {"same": 2, "": 1}
+
+
+def test_two_thousand_and_forty_eight_bits_are_enough_and_leading_zeros_are_no_bits(rsa: RSAKey) -> None:
+    assert usable_keys({"keys": [rsa.as_dict(private=False)]})
+    with warnings.catch_warnings(action="ignore"):
+        short = RSAKey.generate_key(1024, auto_kid=False).as_dict(private=False)
+    padded = base64.urlsafe_b64encode(b"\0" * 130 + base64.urlsafe_b64decode(str(short["n"]) + "==")).decode()
+    with pytest.raises(ValueError, match="no usable key"):
+        usable_keys({"keys": [{**short, "n": padded.rstrip("=")}]})

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
+from shared.access.decryption import KEY_TYPES, Decryption
 from shared.access.tokens import MAX_TOKEN_BYTES, REMEMBERED, Tokens
 from shared.kernel.errors import InvalidToken, Transient
 from tests.unit.access.issuing import ISSUER, NOON, defaults, encrypted
@@ -276,6 +277,28 @@ async def test_the_decryption_key_may_be_a_set_or_pem(
         await tokens.verify(named)
 
 
+def test_the_key_that_a_token_names_is_the_one_that_is_tried(rsa: RSAKey, other_rsa: RSAKey) -> None:
+    keys = {"keys": [{**rsa.as_dict(private=True), "kid": "a"}, {**other_rsa.as_dict(private=True), "kid": "b"}]}
+    opened = Decryption(json.dumps(keys))
+    header = {"alg": "RSA-OAEP", "enc": "A256GCM"}
+    assert [key.get("kid") for key in opened._candidates({**header, "kid": "b"})] == ["b"]
+    assert [key.get("kid") for key in opened._candidates({**header, "kid": "c"})] == ["a", "b"]
+
+
+def test_a_key_that_is_for_one_algorithm_or_of_another_type_is_not_tried(rsa: RSAKey, other_rsa: RSAKey) -> None:
+    bound = {**rsa.as_dict(private=True), "kid": "a", "alg": "RSA-OAEP-256"}
+    keys = {"keys": [bound, {**other_rsa.as_dict(private=True), "kid": "b"}, {**OCT.as_dict(private=True), "kid": "c"}]}
+    opened = Decryption(json.dumps(keys))
+    fitting = {alg: [key.get("kid") for key in opened._candidates({"alg": alg})] for alg in KEY_TYPES}
+    assert fitting == {"RSA-OAEP": ["b"], "RSA-OAEP-256": ["a", "b"], "A256KW": ["c"]}
+
+
+def test_where_no_key_fits_that_is_said(rsa: RSAKey) -> None:
+    opened = Decryption(json.dumps({**rsa.as_dict(private=True), "alg": "RSA-OAEP-256"}))
+    with pytest.raises(ValueError, match=r"^no decryption key fits$"):
+        opened.open(encrypted("a.b.c", rsa, "RSA-OAEP", "A256GCM"))
+
+
 async def test_an_encrypted_token_without_a_key_is_refused_and_the_log_says_why(
     tokens: Tokens, issuer: Any, other_rsa: RSAKey, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -314,13 +337,13 @@ async def test_what_is_encrypted_wrongly_is_refused(
     "key", ["nonsense", "{", "{}", '{"keys":[]}', '{"kty":"oct","k":"c2hvcnQ"}', '{"kty":"EC"}', "[1]"]
 )
 def test_a_decryption_key_that_opens_nothing_is_refused_at_start(tokens_with: Callable[..., Tokens], key: str) -> None:
-    with pytest.raises(ValueError, match="decryption key") as caught:
+    with pytest.raises(ValueError, match=r"^the token decryption key is no(t a)? private ") as caught:
         tokens_with(decryption_key=key)
     assert "c2hvcnQ" not in str(caught.value)
 
 
 def test_a_public_key_is_no_decryption_key(tokens_with: Callable[..., Tokens], rsa: RSAKey) -> None:
-    with pytest.raises(ValueError, match="not a private key"):
+    with pytest.raises(ValueError, match=r"^the token decryption key is not a private key$"):
         tokens_with(decryption_key=json.dumps(rsa.as_dict(private=False)))
 
 

@@ -99,6 +99,7 @@ class Platform:
         self.targets = {"container-apps": self.apps, "aks": self.cluster}
         self.denies: dict[str, Any] | None = None
         self.down: set[str] = set()
+        self.asked: list[dict[str, Any]] = []  # of the policy point
         made = self.container.__dict__
         made |= {
             "store": Revised(self.store),
@@ -123,9 +124,10 @@ class Platform:
         """What activities ask a container for."""
         return getattr(self.__dict__["container"], name)
 
-    async def _policy(self, _url: str, _body: bytes, _headers: Mapping[str, str]) -> tuple[int, bytes]:
+    async def _policy(self, _url: str, body: bytes, _headers: Mapping[str, str]) -> tuple[int, bytes]:
         if "policy" in self.down:
             raise OSError("refused")
+        self.asked.append(json.loads(body)["input"])
         return 200, json.dumps({"result": self.denies or {"allow": True}, "decision_id": "dec-1"}).encode()
 
     async def ask(self, method: str, path: str, body: Any = None, *, tenant: str = TENANT, **headers: str) -> Response:

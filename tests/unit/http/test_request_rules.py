@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.http import headers, query
 from shared.http.cursor import Cursors
 from shared.http.idempotency import key_of
-from shared.http.preconditions import etag_of, is_not_modified, require_match
+from shared.http.preconditions import MAX_FIELD, etag_of, is_not_modified, require_match
 from shared.kernel.errors import MalformedRequest, PreconditionFailed
 
 
@@ -175,10 +175,22 @@ def test_another_copy_is_replaced(field: str | None) -> None:
     "field", ["", "x", ETAG.strip('"'), f"{ETAG},", f"{ETAG} {ETAG}", f"w/{ETAG}", "*, *", '"a', '"' * 5000]
 )
 def test_a_field_that_is_no_list_of_tags_is_malformed(field: str) -> None:
-    with pytest.raises(MalformedRequest):
+    says = ["must be * or a list of quoted entity tags"]
+    with pytest.raises(MalformedRequest) as caught:
         is_not_modified(field, ETAG)
-    with pytest.raises(MalformedRequest):
+    assert caught.value.errors == {"If-None-Match": says}
+    with pytest.raises(MalformedRequest) as caught:
         require_match(field, ETAG)
+    assert caught.value.errors == {"If-Match": says}
+
+
+def test_only_blanks_and_tabs_surround_a_field_and_it_has_a_greatest_length() -> None:
+    longest = f"{ETAG}," + '"' + "x" * (MAX_FIELD - len(ETAG) - 3) + '"'
+    assert len(longest) == MAX_FIELD
+    assert is_not_modified(f" \t{longest}\t", ETAG)
+    for field in (longest[:-1] + 'x"', f"{ETAG}\n", f"X{ETAG}X"):
+        with pytest.raises(MalformedRequest):
+            is_not_modified(field, ETAG)
 
 
 def test_if_match_wants_the_current_state_by_strong_comparison() -> None:

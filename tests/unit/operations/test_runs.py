@@ -97,7 +97,6 @@ async def test_who_was_replaced_is_told_before_every_effect(world: World, operat
     for effect in (
         world.runs.hold(run_of(operation)),
         world.runs.step(run_of(operation), "network", StepStatus.RUNNING),
-        world.runs.waits(run_of(operation), "godot"),
     ):
         with pytest.raises(Superseded):
             await effect

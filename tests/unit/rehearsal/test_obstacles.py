@@ -271,3 +271,43 @@ async def test_a_dry_run_of_a_held_environment_is_allowed_and_says_that_the_hold
     assert "hold" in row.document
     told = await platform.send("POST", "/deployments?dryRun=true", release(ident, component("api", "3")))
     assert ("lift", "hold") in [(one["action"], one["resource"]) for one in told["effects"]]
+
+
+async def entries(platform: Platform, ident: str) -> list[dict[str, Any]]:
+    rows = await platform.store.list(keys.partition_of(TENANT, environment_of(ident)), "log-", limit=1)
+    return [dict(row.document) for row in rows]
+
+
+async def test_the_log_says_that_somebody_tried_what_and_what_stood_in_the_way() -> None:
+    platform = Platform()
+    ident = await environment(platform)
+    await platform.send("POST", "/deployments?dryRun=true", release(ident, component("api", "1")))
+    (told,) = await entries(platform, ident)
+    assert (told["outcome"], told["actor"], told["kind"]) == ("Rehearsed", "olga", "deployment.deploy-rehearsed")
+    assert "code" not in told
+    assert told["summary"].endswith("was tried as a dry run: nothing stands in its way")
+    refused = release(ident, component("api", "1", "functions"), component("web", "1", dependsOn=["db"]))
+    await platform.send("POST", "/deployments?dryRun=true", refused)
+    (told,) = await entries(platform, ident)
+    assert told["code"] == "TargetNotEnabled"
+    assert told["summary"].endswith("was tried as a dry run: TargetNotEnabled, ValidationFailed")
+
+
+async def test_the_policy_point_is_asked_about_the_request_as_it_would_be_made() -> None:
+    platform = Platform()
+    for path in ("/environments?dryRun=true", "/environments"):
+        await platform.send("POST", path, provision(stage="prod"))
+    rehearsed, made = platform.asked
+    assert rehearsed["request"]["name"] == NAME
+    assert {**rehearsed, "traceId": ""} == {**made, "traceId": ""}
+
+
+async def test_what_cannot_be_found_stays_that_in_a_dry_run_too() -> None:
+    platform = Platform()
+    answer = await platform.ask("POST", "/deployments?dryRun=true", {"tenantId": TENANT})
+    assert (answer.status, json.loads(answer.body)["code"]) == (400, "MalformedRequest")
+    body = release("env-nonsense", component("api", "1"))
+    answer = await platform.ask("POST", "/deployments?dryRun=true", body)
+    made = await platform.ask("POST", "/deployments", body)
+    assert (answer.status, json.loads(answer.body)["code"]) == (404, "NotFound")
+    assert json.loads(answer.body)["detail"] == json.loads(made.body)["detail"]

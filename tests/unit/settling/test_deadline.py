@@ -90,6 +90,22 @@ async def fenced_off(world: World, sweep: Sweeping, operation: Operation) -> Ope
     return await row(world, operation)
 
 
+async def test_by_force_only_after_the_overtime_and_the_outcome_only_after_the_last_activity_can_be_over() -> None:
+    world, _, sweep, operation = await late(OperationKind.DEPLOY)
+    world.clock.now = operation.must_settle_by + OVERTIME
+    await sweep.tick()
+    assert (await row(world, operation)).ended_by_force_at is None
+    await sweep.tick(later=SECOND)
+    forced = (await row(world, operation)).ended_by_force_at
+    assert forced == world.clock()
+    assert (await row(world, operation)).waiting_for == "what is under way to end"
+    world.clock.now = forced + ACTIVITY_LIMIT
+    await sweep.tick()
+    assert (await row(world, operation)).status in OPEN
+    await sweep.tick(later=SECOND)
+    assert (await row(world, operation)).status is OperationStatus.FAILED
+
+
 @EVERY_KIND
 async def test_what_passed_its_deadline_is_ended_by_force(kind: OperationKind) -> None:
     world, hub, sweep, operation = await late(kind)

@@ -8,7 +8,7 @@ import pytest
 
 from shared.events.active import COMES_WITHIN
 from shared.kernel.errors import Superseded
-from shared.operations.model import Operation, OperationStatus
+from shared.operations.model import JobResult, Operation, OperationStatus
 from shared.runtime.deployments.model import DeploymentStatus
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.upkeep.settling import GRACE, LOST_AFTER, MOST_ATTEMPTS
@@ -96,6 +96,29 @@ async def test_what_the_hub_lost_is_taken_up_under_the_next_attempt(
         "api": [image("api", "1")],
         "web": [image("web", "1")],
     }
+
+
+async def test_the_next_attempt_has_no_job_worker_or_result_of_the_one_before(world: World, hub: FakeHub) -> None:
+    operation = await world.deploy(component("api"))
+    await crashed(hub, operation, 2)
+    was = {"job": "1/exec-9", "worker": "exec-9", "result": JobResult(attempt=1, outputs={})}
+    await world.put(operation.operation_id, (await row(world, operation)).model_copy(update=was))
+    hub.lose()
+    await Sweeping(world, hub).tick(later=LOST_AFTER + SECOND)
+    taken = await row(world, operation)
+    assert (taken.job, taken.worker, taken.result) == (None, None, None)
+    assert (taken.last_action_at, taken.waiting_for) == (world.clock(), "a worker to take it up again")
+
+
+async def test_what_is_due_is_due_after_its_time_and_not_at_it(world: World, hub: FakeHub, sweep: Sweeping) -> None:
+    operation = await world.deploy(component("api"))
+    await crashed(hub, operation, 2)
+    hub.lose()
+    world.clock.advance_to((await row(world, operation)).last_action_at + LOST_AFTER)
+    await sweep.tick()
+    assert (await row(world, operation)).attempt == 1
+    await sweep.tick(later=timedelta(milliseconds=1))
+    assert (await row(world, operation)).attempt == 2
 
 
 async def test_one_that_works_is_left_alone(world: World, hub: FakeHub, sweep: Sweeping) -> None:
