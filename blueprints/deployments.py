@@ -27,6 +27,11 @@ WRITE = "runtime.deployments.write"
 
 
 def register(at: Endpoints, app: Callable[[], Container]) -> None:
+    _changes(at, app)
+    _reads(at, app)
+
+
+def _changes(at: Endpoints, app: Callable[[], Container]) -> None:
     @at.endpoint(
         "POST",
         "/deployments",
@@ -39,6 +44,32 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
     async def deploy_release(call: Mutation, body: DeployRequest) -> Answer:
         return await app().deployments.deploy(call.intent, call.environment, body)
 
+    @at.endpoint(
+        "POST",
+        "/deployments/{deploymentId}/rollback",
+        scope=WRITE,
+        action="deployments.rollback",
+        governed=True,
+        answers={202: DeploymentBegun},
+        raises=(EnvironmentNotReady, OperationInFlight, NoStableSnapshot),
+    )
+    async def roll_back_deployment(call: Mutation, body: RollbackRequest) -> Answer:
+        return await app().deployments.roll_back(call.intent, call.environment, call.params["deploymentId"], body)
+
+    @at.endpoint(
+        "POST",
+        "/deployments/{deploymentId}/promote",
+        scope=WRITE,
+        action="deployments.promote",
+        governed=True,
+        answers={202: DeploymentBegun},
+        raises=(NotPaused,),
+    )
+    async def promote_deployment(call: Mutation, body: PromoteRequest) -> Answer:
+        return await app().promoting.promote(call.intent, call.environment, call.params["deploymentId"], body)
+
+
+def _reads(at: Endpoints, app: Callable[[], Container]) -> None:
     @at.endpoint(
         "GET",
         "/deployments/{deploymentId}",
@@ -64,27 +95,3 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
         environment_id, limit = query.environment_page(call.query)
         page = await app().deployment_reader.page(call.caller, environment_id, limit, call.after)
         return Listing(page.deployments, page.after)
-
-    @at.endpoint(
-        "POST",
-        "/deployments/{deploymentId}/rollback",
-        scope=WRITE,
-        action="deployments.rollback",
-        governed=True,
-        answers={202: DeploymentBegun},
-        raises=(EnvironmentNotReady, OperationInFlight, NoStableSnapshot),
-    )
-    async def roll_back_deployment(call: Mutation, body: RollbackRequest) -> Answer:
-        return await app().deployments.roll_back(call.intent, call.environment, call.params["deploymentId"], body)
-
-    @at.endpoint(
-        "POST",
-        "/deployments/{deploymentId}/promote",
-        scope=WRITE,
-        action="deployments.promote",
-        governed=True,
-        answers={202: DeploymentBegun},
-        raises=(NotPaused,),
-    )
-    async def promote_deployment(call: Mutation, body: PromoteRequest) -> Answer:
-        return await app().promoting.promote(call.intent, call.environment, call.params["deploymentId"], body)

@@ -23,6 +23,11 @@ WRITE = "runtime.environments.write"
 
 
 def register(at: Endpoints, app: Callable[[], Container]) -> None:
+    _changes(at, app)
+    _reads(at, app)
+
+
+def _changes(at: Endpoints, app: Callable[[], Container]) -> None:
     @at.endpoint(
         "POST",
         "/environments",
@@ -58,6 +63,8 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
     async def release_hold(call: Mutation, body: ReasonRequest) -> Answer:
         return await app().releasing.release(call.intent, call.environment, body)
 
+
+def _reads(at: Endpoints, app: Callable[[], Container]) -> None:
     @at.endpoint(
         "GET", "/environments/{environmentId}", scope=READ, action="environments.get", answers={200: EnvironmentState}
     )
