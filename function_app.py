@@ -27,6 +27,7 @@ from blueprints import (
     schedules,
     secret_bindings,
     services,
+    ui,
 )
 from blueprints.endpoint import Endpoints
 from blueprints.serving import Serving
@@ -52,6 +53,7 @@ serving.table = endpoints.table
 
 for routes in REST:
     routes.register(endpoints, serving.container)
+ui.register(endpoints, serving.settings)
 fallback.register(endpoints)
 for triggers in (orchestrations, schedules, messages):
     triggers.register(endpoints.blueprint, serving.container)

@@ -82,17 +82,23 @@ class Endpoints:
         self.blueprint.route(route=template, methods=methods, auth_level=func.AuthLevel.ANONYMOUS)(bound)
 
     async def _answer(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-        url = urlsplit(req.url)
-        headers = {name.lower(): value for name, value in req.headers.items()}
         try:
-            pairs = query.pairs_of(url.query)
+            request = requested(req)
         except Exception as error:  # a query that cannot be read is the caller's fault and gets a problem like any other
-            answer = problem(error, url.path, trace_id_of(headers.get("traceparent")))
-        else:
-            base_url = f"{url.scheme}://{url.netloc}"
-            answer = await self.serve(
-                Request(req.method.upper(), url.path, pairs, headers, req.get_body(), base_url), client
-            )
-        fields = dict(answer.headers)
-        mimetype = fields.pop("Content-Type", "application/json")
-        return func.HttpResponse(answer.body, status_code=answer.status, headers=fields, mimetype=mimetype)
+            return rendered(problem(error, urlsplit(req.url).path, trace_id_of(req.headers.get("traceparent"))))
+        return rendered(await self.serve(request, client))
+
+
+def requested(req: func.HttpRequest) -> Request:
+    """The host's request as ours. Raises `MalformedRequest` for a query that cannot be read."""
+    url = urlsplit(req.url)
+    headers = {name.lower(): value for name, value in req.headers.items()}
+    pairs = query.pairs_of(url.query)
+    return Request(req.method.upper(), url.path, pairs, headers, req.get_body(), f"{url.scheme}://{url.netloc}")
+
+
+def rendered(answer: Response) -> func.HttpResponse:
+    """Our answer as the host's."""
+    fields = dict(answer.headers)
+    mimetype = fields.pop("Content-Type", "application/json")
+    return func.HttpResponse(answer.body, status_code=answer.status, headers=fields, mimetype=mimetype)

@@ -19,7 +19,7 @@ from shared.http.mutating import Mutating
 from shared.http.pipeline import Pipeline
 from shared.http.routes import RouteTable
 from shared.kernel.errors import Transient
-from shared.kernel.settings import BadSettings, read
+from shared.kernel.settings import BadSettings, Settings, read
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +36,21 @@ class Serving:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
+        self._settings: Settings | None = None
         self._container: Container | None = None
         self._pipeline: Pipeline | None = None
         self.table = RouteTable()
 
+    def settings(self) -> Settings:
+        """Raises `BadSettings` naming everything that is missing."""
+        if self._settings is None:
+            self._settings = read(self._environment)
+        return self._settings
+
     def container(self) -> Container:
         """Raises `BadSettings` naming everything that is missing."""
         if self._container is None:
-            self._container = Container(read(self._environment))
+            self._container = Container(self.settings())
             self._container.messaging.open()
         return self._container
 

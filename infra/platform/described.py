@@ -18,6 +18,7 @@ MAY_BE_GIVEN = {
     "GOVERNANCE_SCOPE": "governanceScope",
     "SECRET_VAULTS": "secretVaults",
     "PROBE_ALLOWED_NETWORKS": "probeAllowedNetworks",
+    "UI_CLIENT_ID": "uiClientId",
 }
 
 

@@ -28,13 +28,19 @@ def host_json(local: dict[str, Any]) -> dict[str, Any]:
 
 
 def ignored(path: str, patterns: list[str]) -> bool:
-    """Whether a file goes without: a pattern is a name or a path from the root, and a folder's covers all below it."""
+    """Whether a file goes without: a pattern is a name or a path from the root, and a folder's covers all below it.
+
+    As in git, the last pattern that fits decides, and one that begins with `!` takes back.
+    """
     parts = path.split("/")
     above = ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+    fits = [pattern for pattern in patterns if _fits(above, pattern.removeprefix("!"))]
+    return bool(fits) and not fits[-1].startswith("!")
+
+
+def _fits(above: list[str], pattern: str) -> bool:
     return any(
-        fnmatch.fnmatch(candidate, pattern) or fnmatch.fnmatch(candidate.rpartition("/")[2], pattern)
-        for pattern in patterns
-        for candidate in above
+        fnmatch.fnmatch(candidate, pattern) or fnmatch.fnmatch(candidate.rpartition("/")[2], pattern) for candidate in above
     )
 
 

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from localazure.issuer import ALL_SCOPES, Client, Keyring
+from localazure.issuer import ALL_SCOPES, PAGE_CLIENT, Client, Keyring
 from localazure.issuer.keyring import keyring_path
 from localazure.layout import LOOPBACK, Layout
 from localazure.policy import DECISION_PATH
@@ -117,6 +117,7 @@ def _own(layout: Layout) -> dict[str, str]:
         "RUNTIME_SIGNING_KEY": secret(layout.data, SIGNING_KEY),
         "PROBE_ALLOWED_NETWORKS": "127.0.0.0/8",
         "GRPC_ADDRESS": f"{LOOPBACK}:{layout.ports['grpc']}",
+        "UI_CLIENT_ID": PAGE_CLIENT,
     }
 
 

@@ -101,6 +101,18 @@ class GrpcSettings:
 
 
 @dataclass(frozen=True)
+class PageSettings:
+    """The operators' page. It is served once a client is registered for it with the issuer, unless it is switched off."""
+
+    client_id: str
+    enabled: bool
+
+    @property
+    def served(self) -> bool:
+        return self.enabled and bool(self.client_id)
+
+
+@dataclass(frozen=True)
 class Settings:
     identity: IdentitySettings
     governance: GovernanceSettings
@@ -108,6 +120,7 @@ class Settings:
     platform: PlatformSettings
     pace: PaceSettings
     grpc: GrpcSettings
+    page: PageSettings
 
 
 @dataclass
@@ -177,6 +190,12 @@ def _heartbeat(text: str) -> float:
     return seconds
 
 
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError("it is true or false")
+    return text.lower() == "true"
+
+
 def _key(text: str) -> bytes:
     if len(text) < 32:
         raise ValueError("it needs at least 32 characters")
@@ -187,7 +206,13 @@ def read(values: Mapping[str, str]) -> Settings:
     """Raises `BadSettings` naming everything that is missing or wrong."""
     reader = _Reader(values)
     settings = Settings(
-        _identity(reader), _governance(reader), _state(reader), _platform(reader), _pace(reader), _grpc(reader)
+        _identity(reader),
+        _governance(reader),
+        _state(reader),
+        _platform(reader),
+        _pace(reader),
+        _grpc(reader),
+        _page(reader),
     )
     if reader.problems:
         raise BadSettings(reader.problems)
@@ -261,4 +286,11 @@ def _grpc(reader: _Reader) -> GrpcSettings:
         streams_per_tenant=reader.read("GRPC_STREAMS_PER_TENANT", _whole, "2000"),
         poll=reader.read("GRPC_POLL_SECONDS", _seconds, "1"),
         heartbeat=reader.read("GRPC_HEARTBEAT_SECONDS", _heartbeat, "15"),
+    )
+
+
+def _page(reader: _Reader) -> PageSettings:
+    return PageSettings(
+        client_id=reader.text("UI_CLIENT_ID", ""),
+        enabled=bool(reader.read("UI_ENABLED", _flag, "true")),
     )
