@@ -13,11 +13,27 @@ from shared.http.routes import Page
 from shared.kernel.errors import EnvironmentNotReady, NameTaken, OperationInFlight
 from shared.operations.intent import Answer
 from shared.runtime.decommissioning.service import DecommissionRequest
-from shared.runtime.environments.model import EnvironmentChange, Provisioning, ProvisionRequest
+from shared.runtime.environments import listing
+from shared.runtime.environments.listing import Wanted
+from shared.runtime.environments.model import (
+    EnvironmentChange,
+    EnvironmentStatus,
+    Provisioning,
+    ProvisionRequest,
+    Stage,
+)
 from shared.runtime.health.views import EnvironmentItem, EnvironmentState
 from shared.runtime.interventions.releasing import ReasonRequest
 from shared.runtime.timeline.reading import Filter
 
+LISTING = {
+    **query.PAGED,
+    "stage": query.one_of(Stage),
+    "status": query.one_of(EnvironmentStatus),
+    "projectId": query.text,
+    "q": query.text,
+    "attention": query.flag,
+}
 READ = "runtime.environments.read"
 WRITE = "runtime.environments.write"
 
@@ -77,10 +93,11 @@ def _reads(at: Endpoints, app: Callable[[], Container]) -> None:
         scope=READ,
         action="environments.list",
         answers=Page("environments", EnvironmentItem),
-        reads=query.PAGED,
+        reads=LISTING,
     )
     async def list_environments(call: Reading) -> Listing:
-        listed, after = await app().inventory.page(call.caller, call.query.get("limit", query.DEFAULT_LIMIT), call.after)
+        limit, wanted = call.query.get("limit", query.DEFAULT_LIMIT), Wanted.read(call.query)
+        listed, after = await listing.page(app().store, call.caller.tenant_id, wanted, limit, call.after)
         items = [one.environment.document() | {"summary": one.summary.document()} for one in listed]
         return Listing(items, after)
 

@@ -20,6 +20,7 @@ def guide(layout: Layout, serving: Mapping[str, Any]) -> None:
     """The Ready line, then the guide for a person."""
     announce(layout, serving)
     places = {
+        "page": f"{serving['api']}/ui/",
         "API": f"{serving['api']}/v1/runtime",
         "health": f"{serving['api']}/health",
         "control API": serving["control"],

@@ -72,6 +72,7 @@ SEED = [
 ]
 OPEN = {"/alive", "/health", "/v1/runtime/openapi.json"}
 FALLBACK = "zz_fallback"
+PAGE = "ui"  # static files: no part of the API, and so not in its table
 
 NAMES = [function.get_function_name() for function in FUNCTIONS]
 
@@ -88,7 +89,7 @@ def hosted() -> dict[str, tuple[str, set[str]]]:
 
 def test_the_host_serves_every_route_and_no_other() -> None:
     declared = sorted((route.full_path.removeprefix("/"), {route.method}) for route in ROUTES)
-    assert sorted(pair for name, pair in hosted().items() if name != FALLBACK) == declared
+    assert sorted(pair for name, pair in hosted().items() if name not in (FALLBACK, PAGE)) == declared
 
 
 def test_no_route_of_the_host_starts_with_what_the_host_refuses() -> None:
@@ -111,6 +112,11 @@ def test_the_fallback_is_tried_last_and_takes_everything() -> None:
     route, methods = hosted()[FALLBACK]
     assert route == "{*path}"
     assert {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} == methods
+
+
+def test_the_page_has_its_own_paths_and_every_method_so_that_it_can_refuse_them() -> None:
+    assert hosted()[PAGE] == ("ui/{*path}", hosted()[FALLBACK][1])
+    assert not any(route.full_path.startswith("/ui") for route in ROUTES)
 
 
 def test_no_two_functions_share_a_name() -> None:

@@ -22,8 +22,9 @@ def test_it_holds_what_the_app_imports_and_no_more(archive: zipfile.ZipFile) -> 
     names = archive.namelist()
     assert {"function_app.py", "host.json", "requirements.txt"} <= set(names)
     assert {name.split("/")[0] for name in names if "/" in name} >= {"blueprints", "shared"}
-    unwanted = ("infra/", "localazure/", "tests/", "tools/", "docs/", ".venv/", ".git/", "node_modules/", "benchmarks/")
-    assert [name for name in names if name.startswith(unwanted) or name.endswith((".pyc", ".md"))] == []
+    unwanted = ("infra/", "localazure/", "tests/", "tools/", "docs/adr/", ".venv/", ".git/", "node_modules/", "benchmarks/")
+    assert [name for name in names if name.startswith(unwanted) or name.endswith(".pyc")] == []
+    assert {name for name in names if name.endswith(".md")} == {name for name in names if name.startswith("docs/operator/")}
     assert not [name for name in names if "settings" in name and name.endswith(".json")]
 
 
@@ -32,6 +33,14 @@ def test_every_module_of_the_app_is_in_it(archive: zipfile.ZipFile) -> None:
     for folder in ("shared", "blueprints"):
         modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
         assert modules <= there
+
+
+def test_the_operators_page_is_in_it_with_the_guide_that_it_shows(archive: zipfile.ZipFile) -> None:
+    there = set(archive.namelist())
+    for folder in ("ui", "docs/operator"):
+        files = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*") if path.is_file()}
+        assert files
+        assert files <= there
 
 
 def test_host_json_differs_from_the_repositorys_by_the_scheduler_alone(archive: zipfile.ZipFile) -> None:
@@ -53,6 +62,10 @@ def test_a_pattern_covers_what_is_below_it_and_names_anywhere(tmp_path: Path) ->
     assert ignored("shared/x/__pycache__/a.pyc", ["__pycache__"])
     assert ignored(".git/config", [".*"])
     assert not ignored("shared/infrastructure.py", ["infra"])
+    kept = ["docs/*", "!docs/operator", "*.md", "!docs/operator/*.md"]
+    assert not ignored("docs/operator/start.md", kept)
+    assert ignored("docs/start.md", kept)
+    assert ignored("docs/adr/0001.md", kept)
     (tmp_path / ".funcignore").write_text("# comment\nout/\n")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.py").write_text("")

@@ -1,4 +1,4 @@
-"""One browser for the folder, one context and one API a test. Where there is no Chromium these tests are skipped, and say so."""
+"""One browser for the folder, one API a test. Where there is no Chromium these tests are skipped, and say so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API answers in the tests of the page: one environment in each state that a person can meet, and 1,000 of them."""
+"""What the API answers in the tests of the page: an environment in each state that a person can meet, and many."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-NOW = datetime.now(UTC).replace(microsecond=0)  # the issuer signs with the real clock, and the page checks it
+NOW = datetime.now(UTC).replace(microsecond=0)  # the issuer signs by the real clock, and the page checks it
 TRACE = f"trace-{'9f1c' * 8}"
 TENANT = "connectsoft"
 BUSY, FAILED, CALM, EMPTY = (f"env-{digit * 16}" for digit in "abcd")
@@ -64,7 +64,9 @@ def urgent() -> list[Json]:
     return [
         listed(BUSY, "booking-prod-weu", hold=HOLD, summary={"unhealthy": 1}),
         listed(FAILED, "crm-prod-neu", status="Failed"),
-        listed(f"env-{'e' * 16}", "shop-staging-weu", "staging", summary={"openFindings": 1, "highestSeverity": "Critical"}),
+        listed(
+            f"env-{'e' * 16}", "shop-staging-weu", "staging", summary={"openFindings": 1, "highestSeverity": "Critical"}
+        ),
         listed(f"env-{'f' * 16}", "hr-test-weu", "test", summary={"stale": 3}),
     ]
 
@@ -141,14 +143,20 @@ def deployment(**changes: Any) -> Json:
             "wave": 0,
             "startedAt": ago(minutes=4),
             "endedAt": ago(minutes=3),
-            "gate": {"verdict": "Passed", "healthySince": ago(minutes=4), "samples": [sample("reservations-api", "Healthy")]},
+            "gate": {
+                "verdict": "Passed",
+                "healthySince": ago(minutes=4),
+                "samples": [sample("reservations-api", "Healthy")],
+            },
         },
         {"phase": "RollingOut", "wave": 1, "startedAt": ago(minutes=3), "endedAt": ago(minutes=2)},
         {
             "phase": "HealthGating",
             "wave": 1,
             "startedAt": ago(minutes=2),
-            "gate": {"samples": [sample("billing-worker", "Unhealthy", detail="timeout"), sample("invoices-api", "Healthy")]},
+            "gate": {
+                "samples": [sample("billing-worker", "Unhealthy", detail="timeout"), sample("invoices-api", "Healthy")]
+            },
         },
     ]
     return {
@@ -174,7 +182,9 @@ def deployment(**changes: Any) -> Json:
 def releases() -> list[Json]:
     return [
         deployment(status="RolledBack", phase="RolledBack", endedAt=ago(minutes=5)),
-        deployment(deploymentId=STABLE, releaseRef="release-1.4.2", status="Completed", phase="Completed", endedAt=ago(days=1)),
+        deployment(
+            deploymentId=STABLE, releaseRef="release-1.4.2", status="Completed", phase="Completed", endedAt=ago(days=1)
+        ),
     ]
 
 
@@ -225,7 +235,12 @@ def drift(**changes: Any) -> Json:
     accepted = {"by": "j.doe", "at": ago(days=1), "until": (NOW + timedelta(days=4)).isoformat(), "reason": "sale"}
     return {
         "environmentId": BUSY,
-        "lastScan": {"status": "Incomplete", "startedAt": ago(minutes=3), "completedAt": ago(minutes=3), "notReached": ["portal"]},
+        "lastScan": {
+            "status": "Incomplete",
+            "startedAt": ago(minutes=3),
+            "completedAt": ago(minutes=3),
+            "notReached": ["portal"],
+        },
         "findings": [
             finding(),
             finding(f"drift-{'a' * 16}{'2' * 16}", kind="MissingService", severity="Critical", serviceId="payments-fn"),

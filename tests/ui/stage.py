@@ -142,6 +142,4 @@ def application(api: Api, issuer: str) -> Starlette:
         return Response(answer.body, answer.status, answer.headers)
 
     methods = ["GET", "POST", "PUT", "DELETE"]
-    return Starlette(
-        routes=[Route("/ui/{path:path}", page), Route("/v1/runtime/{path:path}", api.answer, methods=methods)]
-    )
+    return Starlette(routes=[Route("/ui/{path:path}", page), Route("/v1/runtime/{path:path}", api.answer, methods=methods)])

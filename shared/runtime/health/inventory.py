@@ -17,7 +17,6 @@ from shared.kernel.errors import NotFound
 from shared.runtime.catalog.model import RuntimeService, ServiceReport
 from shared.runtime.catalog.rows import Catalog
 from shared.runtime.catalog.where import Where
-from shared.runtime.environments.index import LISTED, ListedEnvironment
 from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.health.model import EnvironmentHealth, ServiceHealth
@@ -25,7 +24,6 @@ from shared.runtime.health.reports import health_of
 from shared.runtime.health.views import ServiceHealthState
 from shared.store import keys
 from shared.store.port import Store
-from shared.store.reading import read_all
 from shared.store.revision import REPORTS
 
 
@@ -76,13 +74,6 @@ class Inventory:
             stale=seen.stale or None,
             cause=seen.cause or None,
         ).document()
-
-    async def page(self, caller: Caller, limit: int, after: str) -> tuple[list[ListedEnvironment], str | None]:
-        """A tenant's environments, newest first: one read a page."""
-        partition = keys.tenant_partition(caller.tenant_id)
-        rows = await self.store.list(partition, keys.list_prefix(LISTED), limit=limit + 1, after=after)
-        shown = rows[:limit]
-        return read_all(ListedEnvironment, partition, shown), shown[-1].key if len(rows) > limit else None
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ async def test_a_json_body_and_a_repeated_parameter_are_refused(client):
 
 
 async def test_what_is_not_emulated_answers_501(client):
-    assert (await client.get("/connect/authorize")).status_code == 501
+    assert (await client.get("/connect/introspect")).status_code == 501
 
 
 def test_the_error_shape_is_oauths():

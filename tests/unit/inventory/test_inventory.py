@@ -11,6 +11,7 @@ from shared.access.caller import Caller
 from shared.kernel.clock import text
 from shared.kernel.errors import NotFound
 from shared.kernel.ids import environment_id
+from shared.runtime.environments.listing import Wanted, page
 from shared.runtime.environments.model import EnvironmentStatus
 from shared.runtime.health.document import Check, HealthStatus
 from shared.runtime.health.inventory import Inventory
@@ -187,10 +188,10 @@ async def test_the_highest_stage_answers_then_the_latest_promotion(stages: tuple
 
 async def test_a_tenants_environments_are_listed_newest_first(world: World) -> None:
     made = await environments(world, "dev", "test")
-    found, after = await inventory(world).page(CALLER, 2, "")
+    found, after = await page(world.store, CALLER.tenant_id, Wanted(), 2, "")
     assert [one.environment.environment_id for one in found] == [one.environment_id for one in reversed(made)]
     assert after is not None
-    rest, last = await inventory(world).page(CALLER, 2, after)
+    rest, last = await page(world.store, CALLER.tenant_id, Wanted(), 2, after)
     assert ([one.environment.environment_id for one in rest], last) == ([ENVIRONMENT], None)
     assert found[0].summary.stable_release_ref == "release-1"
     assert found[0].environment.status is EnvironmentStatus.PROVISIONED
