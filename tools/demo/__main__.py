@@ -1,4 +1,4 @@
-"""Play the story; exit 0 when every act proved what it is there for. `--page`: then leave the platform, and its page open on
+"""Play the story; exit 0 when every act proved what it is there for. `--page`: then leave the platform and its page open on
 the story, until Ctrl-C."""
 
 from __future__ import annotations

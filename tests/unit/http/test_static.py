@@ -62,7 +62,9 @@ def test_the_shell_has_no_script_or_style_of_its_own(served: Site) -> None:
     assert re.findall(r"<style|\bstyle=|\bon[a-z]+=", shell) == []
 
 
-@pytest.mark.parametrize("path", ["0000000000000000/app.css", "VERSION/../index.html", "VERSION/vendor/VENDOR.json", "VERSION/"])
+@pytest.mark.parametrize(
+    "path", ["0000000000000000/app.css", "VERSION/../index.html", "VERSION/vendor/VENDOR.json", "VERSION/"]
+)
 def test_what_is_not_of_this_version_is_a_404_that_nobody_keeps(served: Site, path: str) -> None:
     answer = served.answer(asked("/ui/a/" + path.replace("VERSION", served.version)))
     assert (answer.status, answer.headers["Cache-Control"], answer.body) == (404, "no-store", b"")
