@@ -52,7 +52,9 @@ def commands(block: str) -> list[str]:
 
 
 def test_the_options_that_the_readme_names_exist() -> None:
-    known = set(re.findall(r"--[a-z]+", help_of("localazure", "up") + help_of("localazure", "token") + help_of("tools.demo")))
+    known = set(
+        re.findall(r"--[a-z]+", help_of("localazure", "up") + help_of("localazure", "token") + help_of("tools.demo"))
+    )
     pieces = [*quoted(README.prose), *(line for block in README.blocks("sh") for line in commands(block))]
     ours = [piece for piece in pieces if "localazure" in piece or "ARGS" in piece or piece.startswith("--")]
     named = {option for piece in ours for option in re.findall(r"(?<!\w)--[a-z]+", piece)}
