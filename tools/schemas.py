@@ -1,4 +1,5 @@
-"""`make schemas`: docs/events anew, a JSON schema per event, from the models that the events are emitted with.
+"""`make schemas`: docs/events anew, a JSON schema per event, from the models that the events are emitted with; and the
+documents of the typed client (`tools.documents`).
 
 A schema says all that version 1.0 of an event has, and forbids nothing beside it: what is added later breaks no consumer.
 Absent is not null: a field that may be missing is not required, and is never null.
@@ -13,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import create_model
-from pydantic.json_schema import GenerateJsonSchema
 
 from shared.events.envelope import SCHEMA_VERSION, Event, Payload
+from shared.http.openapi.schemas import AsWritten
 from shared.runtime.catalog.events import InventoryUpdated
 from shared.runtime.decommissioning.events import EnvironmentDecommissioned
 from shared.runtime.deployments.events import (
@@ -29,6 +30,7 @@ from shared.runtime.environments.events import EnvironmentProvisioned
 from shared.runtime.health.events import HealthCheckCompleted
 from shared.runtime.scaling.events import ScalingPolicyApplied
 from shared.runtime.secrets.events import SecretRotated, SecretRotationRequested
+from tools import documents
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "events"
 EVENTS: Sequence[type[Payload]] = (
@@ -47,28 +49,6 @@ EVENTS: Sequence[type[Payload]] = (
 )
 
 
-class _AsSent(GenerateJsonSchema):
-    """As `Record.document` writes it: what is None is left out, all else is there."""
-
-    def nullable_schema(self, schema: Any) -> dict[str, Any]:
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: Any) -> dict[str, Any]:
-        return self.generate_inner(schema["schema"])
-
-    def field_is_required(self, field: Any, total: bool) -> bool:
-        inner = field["schema"]
-        return not (inner["type"] == "default" and inner.get("default", ...) is None)
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False  # the name says it
-
-    def model_schema(self, schema: Any) -> dict[str, Any]:
-        made = super().model_schema(schema)
-        made.pop("additionalProperties", None)
-        return made
-
-
 def schema_of(payload: type[Payload]) -> dict[str, Any]:
     """The whole event: the envelope with this payload."""
     name = payload.event_type
@@ -79,8 +59,8 @@ def schema_of(payload: type[Payload]) -> dict[str, Any]:
         event_type=(Literal[name], ...),
         payload=(payload, ...),
     )
-    made = event.model_json_schema(by_alias=True, mode="serialization", schema_generator=_AsSent)
-    head = {"$schema": _AsSent.schema_dialect, "$id": f"urn:connectsoft:runtime-cloud:event:{name}:{SCHEMA_VERSION}"}
+    made = event.model_json_schema(by_alias=True, mode="serialization", schema_generator=AsWritten)
+    head = {"$schema": AsWritten.schema_dialect, "$id": f"urn:connectsoft:runtime-cloud:event:{name}:{SCHEMA_VERSION}"}
     return {**head, **made}
 
 
@@ -97,4 +77,5 @@ def generate(folder: Path) -> None:
 
 if __name__ == "__main__":
     generate(FOLDER)
+    documents.write()
     sys.stdout.write(f"{len(EVENTS)} schemas in {FOLDER.name}\n")

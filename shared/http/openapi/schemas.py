@@ -18,7 +18,9 @@ REF = "#/components/schemas/{model}"
 _WRAPPERS = frozenset({"default", "function-after", "function-before", "function-wrap"})
 
 
-class _AsWritten(GenerateJsonSchema):
+class AsWritten(GenerateJsonSchema):
+    """In mode "serialization": what `Record.document` writes, open to later members."""
+
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False  # a name in other letters says nothing
 
@@ -59,7 +61,7 @@ class Schemas:
         for mode, types in modes:
             wanted |= {(_key(one), mode): TypeAdapter(one) for one in types}
         inputs = [(key, mode, adapter) for (key, mode), adapter in wanted.items()]
-        made, shared = TypeAdapter.json_schemas(inputs, ref_template=REF, schema_generator=_AsWritten)
+        made, shared = TypeAdapter.json_schemas(inputs, ref_template=REF, schema_generator=AsWritten)
         self._made = {name: _plain(schema) for name, schema in made.items()}
         self.components: Schema = {_named(name): _plain(schema) for name, schema in sorted(shared["$defs"].items())}
 
