@@ -64,6 +64,26 @@ class BindingRequest(TypedDict):
     reason: NotRequired[str | None]
 
 
+class BindingState(TypedDict):
+    secretBindingId: str
+    status: SecretsBindingStatus
+    traceId: str
+    tenantId: str
+    environmentId: str
+    serviceId: str
+    vaultUri: str
+    secrets: list[BoundSecret]
+    rotation: NotRequired[Rotation]
+    boundBy: str
+    createdAt: str
+    rotated: dict[str, str]
+    requested: dict[str, str]
+    outgoing: list[Outgoing]
+    activeOperationId: NotRequired[str]
+    consumers: list[Consumer]
+    consumersOnOldVersion: int
+
+
 class BindingSummary(TypedDict):
     status: AccessBindingStatus
 
@@ -135,6 +155,12 @@ class Configuration(TypedDict):
     createdAt: str
 
 
+class Consumer(TypedDict):
+    serviceId: str
+    name: str
+    version: str
+
+
 class Decision(TypedDict):
     by: str
     at: str
@@ -185,6 +211,7 @@ class DeploymentState(TypedDict):
     phase: Phase
     operationId: str
     previousDeploymentId: NotRequired[str]
+    rotates: NotRequired[list[str]]
     reason: NotRequired[str]
     contentHash: NotRequired[str]
     requestedBy: str
@@ -440,6 +467,12 @@ class OperationState(TypedDict):
     request: dict[str, Any]
 
 
+class Outgoing(TypedDict):
+    secretName: str
+    version: str
+    disableAt: str
+
+
 class Override(TypedDict):
     by: str
     at: str
@@ -605,20 +638,6 @@ class Scan(TypedDict):
     completedAt: NotRequired[str]
     status: ScanStatus
     notReached: list[str]
-
-
-class SecretBinding(TypedDict):
-    secretBindingId: str
-    status: SecretsBindingStatus
-    traceId: str
-    tenantId: str
-    environmentId: str
-    serviceId: str
-    vaultUri: str
-    secrets: list[BoundSecret]
-    rotation: NotRequired[Rotation]
-    boundBy: str
-    createdAt: str
 
 
 class SecretRefInput(TypedDict):

@@ -115,11 +115,14 @@ class Runtime:
     async def bind(self, request: doc.BindRequest, **how: Unpack[How]) -> doc.Bound:
         return cast(doc.Bound, (await self._post("/secret-bindings", request, **how)).json())
 
-    async def secret_binding(self, secret_binding_id: str) -> doc.SecretBinding:
-        return cast(doc.SecretBinding, await self._get(f"/secret-bindings/{secret_binding_id}"))
+    async def secret_binding(self, secret_binding_id: str) -> doc.BindingState:
+        return cast(doc.BindingState, await self._get(f"/secret-bindings/{secret_binding_id}"))
 
-    def secret_bindings(self, environment_id: str, *, limit: int | None = None) -> AsyncIterator[doc.SecretBinding]:
+    def secret_bindings(self, environment_id: str, *, limit: int | None = None) -> AsyncIterator[doc.BindingState]:
         return self._pages("/secret-bindings", "secretBindings", {"environmentId": environment_id, "limit": limit})
+
+    async def rotate(self, secret_binding_id: str, reason: str | None = None, **how: Unpack[How]) -> Begun[doc.Bound]:
+        return await self._begin(f"/secret-bindings/{secret_binding_id}/rotate", _because(reason), **how)
 
     # What runs.
 
