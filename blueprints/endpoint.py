@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 import azure.durable_functions as df
 import azure.functions as func
 
+from shared.access.binding import BindingStatus
 from shared.http import query
 from shared.http.headers import Deprecation
 from shared.http.message import Request, Response
 from shared.http.problem import problem
 from shared.http.query import Parameter
-from shared.http.routes import Answers, Handler, Raised, Route, RouteTable
+from shared.http.routes import OPEN, Answers, Handler, Raised, Route, RouteTable
 from shared.kernel.trace import trace_id_of
 
 Serve = Callable[[Request, df.DurableOrchestrationClient], Awaitable[Response]]
@@ -43,11 +44,11 @@ class Endpoints:
         absolute: bool = False,
         reads: Mapping[str, Parameter] | None = None,
         deprecation: Deprecation | None = None,
-        while_suspended: bool = False,
+        bindings: frozenset[BindingStatus] = OPEN,
     ) -> Callable[[Handler], Handler]:
         """Declare a route. `scope`: any of them opens it, None is open to all; `answers`: status -> type of the document,
         or the `Page` of a list; `raises`: errors of its own (those of every route of its kind are known:
-        `shared.http.openapi.failures`); `reads`: its query parameters; `deprecation`, `while_suspended`: as in `Route`."""
+        `shared.http.openapi.failures`); `reads`: its query parameters; `deprecation`, `bindings`: as in `Route`."""
         scopes = (scope,) if isinstance(scope, str) else scope
 
         def declare(handler: Handler) -> Handler:
@@ -63,7 +64,7 @@ class Endpoints:
                 answers=answers,
                 raises=raises,
                 deprecation=deprecation,
-                while_suspended=while_suspended,
+                bindings=bindings,
             )
             self.table.add(route)
             self.bind(handler.__name__, route.full_path.removeprefix("/"), [method])

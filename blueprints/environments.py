@@ -9,7 +9,7 @@ from shared.container import Container
 from shared.events.journal import TimelineEntry
 from shared.http import query
 from shared.http.call import Found, Listing, Mutation, Reading
-from shared.http.routes import Page
+from shared.http.routes import UNSUSPENDED, Page
 from shared.kernel.errors import EnvironmentNotReady, NameTaken, OperationInFlight
 from shared.operations.intent import Answer
 from shared.runtime.decommissioning.service import DecommissionRequest
@@ -60,6 +60,7 @@ def _changes(at: Endpoints, app: Callable[[], Container]) -> None:
         "POST",
         "/environments/{environmentId}/decommission",
         scope=WRITE,
+        bindings=UNSUSPENDED,
         action="environments.decommission",
         governed=True,
         answers={202: EnvironmentChange},

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from blueprints.endpoint import Endpoints
-from shared.access.binding import TenantBinding
+from shared.access.binding import BindingStatus, TenantBinding
 from shared.container import Container
 from shared.http.call import Found, Mutation, Reading
-from shared.kernel.errors import EnvironmentNotReady, NotFound, TargetNotEnabled
+from shared.kernel.errors import NotFound, TargetNotEnabled
 from shared.operations.intent import Answer
 from shared.runtime.catalog.model import ServiceObserved
 from shared.runtime.catalog.mutation import InventoryAnswer, InventoryRequest, PutServiceRequest
@@ -16,6 +16,7 @@ from shared.runtime.environments.tenancy import BindingChanged, BindingRequest
 from shared.runtime.health.ingest import HealthResultsAnswer, HealthResultsRequest
 
 SCOPE = "runtime.internal"
+MADE = frozenset({BindingStatus.ACTIVE, BindingStatus.SUSPENDED})  # suspension is lifted by whoever may suspend
 ENVIRONMENT = "/internal/environments/{environmentId}"
 
 
@@ -68,8 +69,7 @@ def _tenancy(at: Endpoints, app: Callable[[], Container]) -> None:
         scope=SCOPE,
         action="tenant-binding.put",
         answers={200: BindingChanged},
-        raises=(EnvironmentNotReady,),
-        while_suspended=True,
+        bindings=MADE,
     )
     async def put_tenant_binding(call: Mutation, body: BindingRequest) -> Answer:
         return await app().tenancy.put(call.intent, call.environment, body)
@@ -80,8 +80,7 @@ def _tenancy(at: Endpoints, app: Callable[[], Container]) -> None:
         scope=SCOPE,
         action="tenant-binding.remove",
         answers={204: None},
-        raises=(EnvironmentNotReady,),
-        while_suspended=True,
+        bindings=MADE,
     )
     async def remove_tenant_binding(call: Mutation) -> Answer:
         return await app().tenancy.remove(call.intent, call.environment)

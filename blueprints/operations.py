@@ -8,7 +8,7 @@ from blueprints.endpoint import Endpoints
 from shared.container import Container
 from shared.http import query
 from shared.http.call import Found, Listing, Mutation, Reading
-from shared.http.routes import Page
+from shared.http.routes import UNSUSPENDED, Page
 from shared.kernel.errors import (
     EnvironmentNotReady,
     NoStableSnapshot,
@@ -68,6 +68,7 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
         action="operations.cancel",
         answers={202: OperationState},
         raises=(NotCancellable,),
+        bindings=UNSUSPENDED,
     )
     async def cancel_operation(call: Mutation, body: ReasonRequest) -> Answer:
         place, ident = call.environment.place, call.params["operationId"]
@@ -80,6 +81,7 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
         action="operations.retry",
         answers={202: OperationState},
         raises=RETRIED,
+        bindings=UNSUSPENDED,
     )
     async def retry_operation(call: Mutation, body: ReasonRequest) -> Answer:
         return await app().retrying.retry(call.intent, call.environment, call.params["operationId"], body.reason)

@@ -24,9 +24,8 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from runtime_grpc.streams import Stream
-from shared.access.binding import BindingStatus
 from shared.kernel.clock import Clock
-from shared.kernel.errors import NotFound, RuntimeCloudError, TenantSuspended
+from shared.kernel.errors import NotFound, RuntimeCloudError
 from shared.kernel.ids import EnvironmentId, is_environment_id
 from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.runtime.environments.model import EnvironmentStatus
@@ -215,7 +214,7 @@ def closed(admitted: Admitted) -> RuntimeCloudError | None:
     """Why nobody may follow the environment; None when it is open."""
     if admitted.environment.status is EnvironmentStatus.DECOMMISSIONED:
         return NotFound("environment", admitted.environment.environment_id)
-    return None if admitted.binding.status is BindingStatus.ACTIVE else TenantSuspended()
+    return admitted.closed
 
 
 class Watches:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from shared.kernel.errors import TenantSuspended
 from shared.kernel.ids import EnvironmentId
 from shared.kernel.record import Record
 
@@ -26,9 +25,3 @@ class TenantBinding(Record):
     changed_at: datetime
     changed_by: str
     allowed_vaults: tuple[str, ...] | None = None  # vaultUris beside the environment's own that secrets may be bound from
-
-
-def require_active(binding: TenantBinding | None) -> None:
-    """Raise `TenantSuspended` unless the binding is there and Active: what nobody bound, nobody may change."""
-    if binding is None or binding.status is not BindingStatus.ACTIVE:
-        raise TenantSuspended

@@ -53,6 +53,7 @@ class Work(Requests):
     def deploying(self) -> deploying.Deps:
         return deploying.Deps(
             runs=self.runs,
+            isolation=self.isolation,
             ending=self.ending,
             catalog=self.catalog,
             preparing=Preparing(self.catalog, self.resolver, self.policies, self.registries.resolve),

@@ -53,7 +53,14 @@ class Active:
         await self.store.commit(shard, self.draw(), [Put(place.partition, listed.document())])
 
     async def shard(self, shard: int) -> Sequence[Row]:
-        return await self.store.list(keys.active_shard(shard), "", limit=PAGE)
+        """All of it, however long: who stands at the end is not to wait for ever."""
+        rows: list[Row] = []
+        while True:
+            after = rows[-1].key if rows else ""
+            page = await self.store.list(keys.active_shard(shard), "", limit=PAGE, after=after)
+            rows.extend(page)
+            if len(page) < PAGE:
+                return rows
 
     async def unmark(self, shard: int, row: Row) -> None:
         """Take the environment off the list unless it was marked a moment ago, or again since `row` was read."""

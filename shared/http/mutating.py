@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.access.binding import BindingStatus
 from shared.access.caller import Caller
 from shared.access.governance import Governance, Permit, Question, ReceiptRefused
 from shared.events.journal import Cause, Journal, Outcome, Place, Transaction
@@ -28,7 +27,6 @@ from shared.kernel.errors import (
     NotFound,
     PolicyDenied,
     RuntimeCloudError,
-    TenantSuspended,
     ValidationFailed,
 )
 from shared.kernel.record import Record
@@ -122,7 +120,7 @@ class Attempt:
         try:
             body = validated()
         except (MalformedRequest, ValidationFailed) as wrong:
-            rehearsal.obstacles.append(wrong)
+            rehearsal.meet(wrong)
         else:
             await self._played(rehearsal, admitted, body)
         await self._log_rehearsal(rehearsal)
@@ -138,7 +136,7 @@ class Attempt:
         except (NotFound, InsufficientScope):
             raise
         except RuntimeCloudError as obstacle:
-            rehearsal.obstacles.append(obstacle)
+            rehearsal.meet(obstacle)
 
     async def _handled(self, intent: Intent, admitted: Admitted | None, body: Record | None) -> Answer:
         mutation, handler = Mutation(self.caller, self.match.ids(), intent, admitted), self.match.route.handler
@@ -163,11 +161,10 @@ class Attempt:
         if ENVIRONMENT in self.match.params and admitted.environment.environment_id != ident:
             raise NotFound("environment", ident)
         self.place = admitted.place
-        if admitted.binding.status is BindingStatus.SUSPENDED and not self.match.route.while_suspended:
-            # A Pending one is an environment that is not ready, which the use case says.
+        if (closed := admitted.closed) is not None and admitted.binding.status not in self.match.route.bindings:
             if rehearsal is None:
-                raise TenantSuspended
-            rehearsal.obstacles.append(TenantSuspended())
+                raise closed
+            rehearsal.meet(closed)
         return admitted, admitted.rows.get(self.key) if self.key else None
 
     def _environment(self, document: Mapping[str, Any]) -> str | None:

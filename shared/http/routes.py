@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any, get_type_hints
 from urllib.parse import unquote_to_bytes
 
+from shared.access.binding import BindingStatus
 from shared.http.headers import Deprecation
 from shared.http.query import Parameter
 from shared.kernel.errors import MethodNotAllowed, NotFound, RuntimeCloudError, UnsupportedApiVersion
@@ -44,6 +45,8 @@ class Page:
     beside: type[Record] | None = None
 
 
+OPEN = frozenset({BindingStatus.ACTIVE})
+UNSUSPENDED = OPEN | {BindingStatus.PENDING}  # for what goes on with a provision, or ends what came of it
 Answers = Mapping[int, Any] | Page  # status -> type of the document, None for no body; a Page is a 200
 Raised = type[RuntimeCloudError]
 
@@ -65,7 +68,7 @@ class Route:
     answers: Answers = field(default_factory=dict)
     raises: tuple[Raised, ...] = ()
     deprecation: Deprecation | None = None
-    while_suspended: bool = False  # a mutation that a suspended tenant binding does not stop: what lifts it
+    bindings: frozenset[BindingStatus] = OPEN  # of the tenant; with any other a mutation is refused
 
     @property
     def body(self) -> type[Record] | None:

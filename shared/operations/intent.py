@@ -81,7 +81,7 @@ class Intent:
         """Raise an obstacle, or note it in a rehearsal. Who is it, and who may what, stays an error in both."""
         if self.rehearsal is None or isinstance(obstacle, NotFound | InsufficientScope):
             raise obstacle
-        self.rehearsal.obstacles.append(obstacle)
+        self.rehearsal.meet(obstacle)
 
     async def need(self, question: Awaitable[T]) -> T:
         """`ask` for what the rest cannot do without."""

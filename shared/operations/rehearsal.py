@@ -28,3 +28,9 @@ class Rehearsed(Exception):
 class Rehearsal:
     obstacles: list[RuntimeCloudError] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
+
+    def meet(self, obstacle: RuntimeCloudError) -> None:
+        """Note it, once."""
+        known = [(type(one), one.args) for one in self.obstacles]
+        if (type(obstacle), obstacle.args) not in known:
+            self.obstacles.append(obstacle)

@@ -118,16 +118,24 @@ async def test_the_tokens_end_ends_the_stream(client: Client, world: World) -> N
     assert 0.3 < time.monotonic() - began < 3
 
 
-@pytest.mark.parametrize("status", [BindingStatus.SUSPENDED, BindingStatus.PENDING])
-async def test_the_bindings_end_ends_every_stream(client: Client, world: World, status: BindingStatus) -> None:
+@pytest.mark.parametrize(
+    ("status", "refusal"),
+    [
+        (BindingStatus.SUSPENDED, (Status.PERMISSION_DENIED, "TenantSuspended")),
+        (BindingStatus.PENDING, (Status.FAILED_PRECONDITION, "EnvironmentNotReady")),
+    ],
+)
+async def test_the_bindings_end_ends_every_stream(
+    client: Client, world: World, status: BindingStatus, refusal: tuple[Status, str]
+) -> None:
     streams = [client.stream() for _ in range(3)]
     for stream in streams:
         await next_result(stream)
     await world.bind(status)
     for stream in streams:
         error = await ending(stream)
-        assert (error.code(), code_of(error)) == (Status.PERMISSION_DENIED, "TenantSuspended")
-    assert (await ending(client.stream())).code() is Status.PERMISSION_DENIED
+        assert (error.code(), code_of(error)) == refusal
+    assert (await ending(client.stream())).code() is refusal[0]
 
 
 async def test_a_shutdown_ends_streams_promptly_and_says_go_elsewhere(client: Client, server: Server) -> None:

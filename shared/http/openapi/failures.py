@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shared.access.binding import BindingStatus
 from shared.http.mutating import CREATES, ENVIRONMENT
 from shared.http.problem_table import APPROVAL_REQUIRED, TABLE, UNKNOWN, Problem
 from shared.http.routes import Raised, Route
@@ -36,8 +37,9 @@ def _of_its_kind(route: Route) -> Iterator[Raised]:
 def _of_a_mutation(route: Route) -> Iterator[Raised]:
     yield from (errors.TenantMismatch, errors.BodyTooLarge, errors.UnsupportedMediaType, errors.ValidationFailed)
     yield from (errors.ConcurrentChange, errors.PreconditionFailed, errors.IdempotencyKeyReused)
-    if route.path != CREATES and not route.while_suspended:
-        yield errors.TenantSuspended
+    if route.path != CREATES:
+        refused = {BindingStatus.SUSPENDED: errors.TenantSuspended, BindingStatus.PENDING: errors.EnvironmentNotReady}
+        yield from (error for status, error in refused.items() if status not in route.bindings)
     if route.governed:
         yield errors.PolicyDenied
 

@@ -20,6 +20,7 @@ from shared.runtime.deployments.model import Deployment, Phase
 from shared.runtime.deployments.preparing import Preparing, overlaid
 from shared.runtime.deployments.transitions import Transition, advanced
 from shared.runtime.environments.ending import Ending
+from shared.runtime.environments.isolation import Isolation
 from shared.runtime.environments.model import Environment
 from shared.runtime.health.witness import Witness
 from shared.runtime.rollout import plan
@@ -52,6 +53,7 @@ class ServiceRun(Run):
 @dataclass(frozen=True)
 class Deps:
     runs: Runs
+    isolation: Isolation
     ending: Ending
     catalog: Catalog
     preparing: Preparing
@@ -96,11 +98,13 @@ async def run_claim(deps: Deps, run: Run) -> dict[str, Any] | None:
 async def run_prepare(deps: Deps, run: Run) -> dict[str, Any]:
     """Write down what is to run and what was before. Key: the deployment; what an earlier attempt planned stands.
 
-    Raises `ValidationFailed` when the release cannot be prepared as the environment stands now.
+    Raises `TenantSuspended` when the tenant may not act any more: nothing was touched yet. `ValidationFailed` when the
+    release cannot be prepared as the environment stands now.
     """
     held, deployment, _ = await deps.hold(run)
     if deployment.content_hash is not None:
         return _course(deployment, await deps.plans.all(held.place.partition, deployment.deployment_id))
+    await deps.isolation.require(run.tenant_id, run.environment_id)
     planned = await deps.preparing.plan(held.place, deployment)
     stable = await deps.catalog.snapshot(held.place, deployment.previous_deployment_id)
     if len(overlaid(stable, deployment, planned).services) > MAX_SERVICES:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.access.binding import BindingStatus, TenantBinding
 from shared.kernel.errors import Transient
 from shared.kernel.record import Record
 from shared.operations.model import JobResult, Operation, OperationError, OperationStatus, Run
@@ -14,6 +13,7 @@ from shared.operations.runs import CancelRequested, Runs
 from shared.runtime.environments.ending import Ending, status_of
 from shared.runtime.environments.events import EnvironmentProvisioned
 from shared.runtime.environments.model import Environment, EnvironmentStatus
+from shared.runtime.environments.tenancy import bind
 from shared.runtime.environments.transitions import TRANSITIONS, Transition
 from shared.store import keys
 
@@ -155,9 +155,7 @@ async def _complete(deps: Deps, run: Run) -> Environment:
     provisioned = environment.model_copy(update={"status": EnvironmentStatus.PROVISIONED, "outputs": result.outputs})
     tx = deps.runs.transaction(held, "environment.provisioned", f"provisioning of {environment.name} succeeded")
     tx.replace(held.others[keys.ENVIRONMENT], provisioned)
-    binding = TenantBinding.read(held.others[keys.BINDING].document)
-    active = {"status": BindingStatus.ACTIVE, "changed_at": deps.runs.clock(), "changed_by": "provisioning"}
-    tx.replace(held.others[keys.BINDING], binding.model_copy(update=active))
+    bind(tx, held.others[keys.BINDING], deps.runs.clock())
     deps.runs.settle(tx, held, OperationStatus.SUCCEEDED)
     tx.emit(EnvironmentProvisioned(**provisioned.model_dump(include=set(EnvironmentProvisioned.model_fields))))
     await deps.runs.journal.commit(tx)

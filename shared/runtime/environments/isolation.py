@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.access.binding import BindingStatus, TenantBinding, require_active
+from shared.access.binding import BindingStatus, TenantBinding
 from shared.events.journal import Place
-from shared.kernel.errors import EnvironmentNotReady, NotFound
+from shared.kernel.errors import EnvironmentNotReady, NotFound, RuntimeCloudError, TenantSuspended
 from shared.kernel.ids import EnvironmentId, environment_of
 from shared.operations.slot import Slot
 from shared.runtime.environments.model import Environment, EnvironmentStatus
@@ -35,9 +35,16 @@ class Admitted:
         return Place(environment.tenant_id, environment.environment_id, environment.project_id)
 
     @property
-    def active(self) -> bool:
-        """Whether the tenant may change anything here, and the platform for it."""
-        return self.binding.status is BindingStatus.ACTIVE
+    def closed(self) -> RuntimeCloudError | None:
+        """Why the tenant may not change anything here, nor the platform begin anything for it; None when it may."""
+        if self.binding.status is BindingStatus.PENDING:
+            return EnvironmentNotReady(self.environment.environment_id, self.environment.status)
+        return None if self.binding.status is BindingStatus.ACTIVE else TenantSuspended()
+
+    def require_active(self) -> None:
+        """Raises `TenantSuspended`, `EnvironmentNotReady` before provisioning has bound the tenant."""
+        if (closed := self.closed) is not None:
+            raise closed
 
     def require_provisioned(self) -> None:
         """Raises `EnvironmentNotReady`."""
@@ -68,7 +75,7 @@ class Isolation:
         )
 
     async def require(self, tenant_id: str, environment_id: EnvironmentId, *others: str) -> Admitted:
-        """`admit` for what changes something: raises `TenantSuspended` unless the binding is Active."""
+        """`admit` for what changes something. Raises as `Admitted.require_active`, too."""
         admitted = await self.admit(tenant_id, environment_id, *others)
-        require_active(admitted.binding)
+        admitted.require_active()
         return admitted

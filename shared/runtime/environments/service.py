@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.access.binding import BindingStatus, TenantBinding
+from shared.access.binding import BindingStatus
 from shared.access.governance import Permit
 from shared.events.journal import Journal, Place
 from shared.kernel import ids
@@ -17,6 +17,7 @@ from shared.operations.model import Operation, OperationKind
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.model import Environment, EnvironmentStatus, Placement, Provisioning, ProvisionRequest
+from shared.runtime.environments.tenancy import pending
 from shared.runtime.environments.transitions import TRANSITIONS, Transition
 from shared.store import keys
 
@@ -64,7 +65,7 @@ class Environments:
             permit,
         )
         tx.create(keys.ENVIRONMENT, environment)
-        tx.create(keys.BINDING, self._pending(environment, intent.caller.subject))
+        tx.create(keys.BINDING, pending(environment, self.clock(), intent.caller.subject))
         slot.take(tx, None, operation)
         answer = intent.remember(tx, Answer(202, environment.document(Provisioning), location, operation))
         await self.journal.active.mark(place)
@@ -118,13 +119,4 @@ class Environments:
             placement=Placement(subscription_id=self.subscription_id, resource_group=f"rg-{environment_id}"),
             created_at=claimed_at or self.clock(),
             trace_id=intent.caller.trace_id,
-        )
-
-    def _pending(self, environment: Environment, subject: str) -> TenantBinding:
-        return TenantBinding(
-            tenant_id=environment.tenant_id,
-            environment_id=environment.environment_id,
-            status=BindingStatus.PENDING,
-            changed_at=self.clock(),
-            changed_by=subject,
         )

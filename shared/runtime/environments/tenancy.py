@@ -2,26 +2,32 @@
 
 Provisioning binds (Pending → Active) in its own transaction; here the binding is suspended and made active again. A
 binding that is taken away is `Suspended`: the environment stays the tenant's to see, nothing in it can be changed, and
-only another PUT lets the tenant in again. `Pending` is no state to come back to: use cases read it as "was never made".
+only another PUT lets the tenant in again. `Pending` is no state to come back to: it means that it was never made.
+
+What is under way when a tenant is suspended goes on to its end, for half a release is worse than a whole one or none; the
+answer names it. Only what has not touched any target yet ends as Failed, `TenantSuspended`. Nothing new begins, neither by
+the tenant nor by the platform for it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from shared.access.binding import BindingStatus, TenantBinding
-from shared.events.journal import Journal
+from shared.events.journal import Journal, Transaction
 from shared.kernel.clock import Clock
-from shared.kernel.errors import EnvironmentNotReady
+from shared.kernel.ids import OperationId
 from shared.kernel.record import Record
 from shared.operations.intent import Answer, Intent
 from shared.runtime.environments.isolation import Admitted
-from shared.runtime.environments.model import TenantId
+from shared.runtime.environments.model import Environment, TenantId
 from shared.store import keys
+from shared.store.port import Row
 
 Vault = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]{1,200}/?$")]
 
@@ -41,8 +47,9 @@ class BindingRequest(Record):
 
 
 class BindingChanged(TenantBinding):
-    """What a PUT answers."""
+    """What a PUT answers. `active_operation_id`: what holds the slot now, and goes on to its end."""
 
+    active_operation_id: OperationId | None = None
     trace_id: str
 
 
@@ -52,13 +59,11 @@ class Tenancy:
     clock: Clock
 
     async def put(self, intent: Intent, admitted: Admitted, request: BindingRequest) -> Answer:
-        """Raises `EnvironmentNotReady` before provisioning has bound the tenant."""
-        intent.check(lambda: _require_made(admitted))
+        """The binding as it stands then, and the operation that goes on in spite of it."""
         return await self._changed(intent, admitted, BindingStatus(request.status.value), request)
 
     async def remove(self, intent: Intent, admitted: Admitted) -> Answer:
-        """The binding is taken away: the tenant acts no more. Raises as `put`."""
-        intent.check(lambda: _require_made(admitted))
+        """The binding is taken away: the tenant acts no more."""
         await self._changed(intent, admitted, BindingStatus.SUSPENDED, None)
         return Answer(204, {})
 
@@ -77,11 +82,26 @@ class Tenancy:
         if binding != standing:
             binding = binding.model_copy(update={"changed_at": self.clock(), "changed_by": intent.caller.subject})
         tx.replace(admitted.rows[keys.BINDING], binding)
-        answer = intent.remember(tx, Answer(200, binding.document() | {"traceId": intent.caller.trace_id}))
+        changed = BindingChanged(
+            **binding.model_dump(), active_operation_id=admitted.slot.operation_id, trace_id=intent.caller.trace_id
+        )
+        answer = intent.remember(tx, Answer(200, changed.document()))
         await self.journal.commit(tx)
         return answer
 
 
-def _require_made(admitted: Admitted) -> None:
-    if admitted.binding.status is BindingStatus.PENDING:
-        raise EnvironmentNotReady(admitted.environment.environment_id, admitted.environment.status)
+def pending(environment: Environment, now: datetime, by: str) -> TenantBinding:
+    """The binding of an environment that is being made."""
+    return TenantBinding(
+        tenant_id=environment.tenant_id,
+        environment_id=environment.environment_id,
+        status=BindingStatus.PENDING,
+        changed_at=now,
+        changed_by=by,
+    )
+
+
+def bind(tx: Transaction, row: Row, now: datetime) -> None:
+    """Add to `tx`, which ends the provisioning: the tenant may act."""
+    active = {"status": BindingStatus.ACTIVE, "changed_at": now, "changed_by": "provisioning"}
+    tx.replace(row, TenantBinding.read(row.document).model_copy(update=active))

@@ -44,7 +44,7 @@ class Enforcing:
     async def waiting(self, admitted: Admitted) -> list[ScalingPolicy]:
         """Policies that wait to be enforced: pending, and of a service that runs on that target. None of a tenant that may
         not act: what the platform starts for it waits, too."""
-        if not admitted.active or admitted.environment.status is not EnvironmentStatus.PROVISIONED:
+        if admitted.closed or admitted.environment.status is not EnvironmentStatus.PROVISIONED:
             return []
         pending = [policy for policy in await self.policies.of(admitted.place) if policy.enforcement is Enforcement.PENDING]
         if not pending:

@@ -143,6 +143,7 @@ class World:
         self.decommissioned = decommissioning.Deps(self.runs, self.ending, self.index, self.catalog, self.targets)
         self.deploying = deploying.Deps(
             runs=self.runs,
+            isolation=self.isolation,
             ending=self.ending,
             catalog=self.catalog,
             preparing=self.preparing,

@@ -9,7 +9,7 @@ from itertools import combinations, product
 import pytest
 
 from shared.access.caller import Caller
-from shared.kernel.errors import ConcurrentChange, EnvironmentNotReady, NameTaken, NotFound, TenantSuspended
+from shared.kernel.errors import ConcurrentChange, EnvironmentNotReady, NameTaken, NotFound
 from shared.kernel.ids import environment_id
 from shared.operations.model import OperationStatus
 from shared.operations.runs import rerun
@@ -221,7 +221,7 @@ async def test_only_the_tenants_own_ids_are_admitted(world: World) -> None:
 
 async def test_only_an_active_binding_lets_a_worker_in(world: World) -> None:
     operation = await world.provision()
-    with pytest.raises(TenantSuspended):
+    with pytest.raises(EnvironmentNotReady):
         await world.isolation.require(TENANT, operation.environment_id)
     admitted = await world.isolation.admit(TENANT, operation.environment_id)
     with pytest.raises(EnvironmentNotReady):

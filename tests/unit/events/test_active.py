@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.events.active import COMES_WITHIN, Listed
+from shared.events.active import COMES_WITHIN, PAGE, Active, Listed
 from shared.events.journal import Place
 from shared.store import keys
 from shared.store.port import Row
@@ -64,3 +64,10 @@ async def test_two_sweeps_may_unlist_the_same_environment(world: World) -> None:
 async def test_what_never_reached_an_environment_is_not_listed(world: World) -> None:
     await world.active.mark(Place("connectsoft", None))
     assert await listed(world) == []
+
+
+async def test_a_long_list_is_read_to_its_end(world: World) -> None:
+    world.active = Active(world.store, world.draw, shards=1, clock=world.time)
+    for number in range(2 * PAGE + 1):
+        await world.active.mark(place(own=f"{number:016x}"))
+    assert len(await listed(world)) == 2 * PAGE + 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.access.binding import BindingStatus
-from tests.unit.doubles.world import World
+from tests.unit.doubles.world import World, component
 from tests.unit.internal.conftest import Api, document
 
 BINDING = "/tenant-binding"
@@ -90,3 +90,38 @@ async def test_it_says_who_did_it_and_why(api: Api, world: World) -> None:
         "worker",
         "the tenant's binding is Suspended: unpaid",
     )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        (
+            "PUT",
+            "/services/api",
+            {"target": "aks", "image": "r/api:1", "replicas": 1, "observedAt": "2026-06-11T12:00:00Z"},
+        ),
+        ("DELETE", "/services/api", None),
+        ("POST", "/inventory", {"services": []}),
+        ("POST", "/health-results", {"results": []}),
+        ("POST", "//configurations", {"tenantId": "connectsoft", "environmentId": "ENV", "values": {}}),
+    ],
+)
+async def test_before_provisioning_has_bound_the_tenant_nothing_is_let_through(
+    api: Api, world: World, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    await world.bind_tenant(status=BindingStatus.PENDING)
+    if body is not None and "environmentId" in body:
+        body = {**body, "environmentId": world.environment_id}
+    answer = await api.ask(method, path, body)
+    assert (answer.status, document(answer)["code"]) == (409, "EnvironmentNotReady")
+    if method == "DELETE":  # there is nothing to rehearse: the service is not there
+        return
+    rehearsed = document(await api.ask(method, f"{path}?dryRun=true", body))
+    assert [one["code"] for one in rehearsed["obstacles"]].count("EnvironmentNotReady") == 1
+
+
+async def test_who_suspends_learns_what_goes_on_to_its_end(api: Api, world: World) -> None:
+    assert "activeOperationId" not in document(await api.ask("PUT", BINDING, {"status": "Active"}))
+    operation = await world.deploy(component("api"))
+    answer = document(await api.ask("PUT", BINDING, {"status": "Suspended"}))
+    assert answer["activeOperationId"] == operation.operation_id
