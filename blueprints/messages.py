@@ -25,6 +25,7 @@ from shared.runtime.environments.looking import look_shard
 from shared.runtime.health.sweep import check_shard
 from shared.runtime.rotation.sweep import turn_shard
 from shared.runtime.upkeep.sweep import keep_shard
+from shared.runtime.upkeep.verifying import verify_shard
 
 log = logging.getLogger(__name__)
 ticks = Ticks(now)
@@ -78,6 +79,7 @@ def _interval(kind: WorkKind, container: Container) -> float:
         WorkKind.HEALTH: pace.health_interval,
         WorkKind.DRIFT: pace.drift_interval,
         WorkKind.UPKEEP: pace.upkeep_interval,
+        WorkKind.SCALING: pace.scaling_interval,
     }[kind]
 
 
@@ -90,6 +92,9 @@ async def _swept(kind: WorkKind, shard: int, tick: datetime, container: Containe
             with in_the_background():
                 await scan_shard(container.drift_sweep, shard, tick)
                 await look_shard(container.looking, shard)
+        elif kind is WorkKind.SCALING:
+            with in_the_background():
+                await verify_shard(container.verifying, shard)
         else:
             await keep_shard(container.upkeep, shard, hub)
             await turn_shard(container.rotation_sweep, shard, hub)

@@ -84,7 +84,7 @@ ACTIVITIES: Mapping[str, tuple[str, type[Run], Body]] = {
     decommission.FAIL: ("decommissioned", decommissioning.FailingRun, decommissioning.run_fail),
     enforcement.CLAIM: ("scaling", Run, scaling.run_claim),
     enforcement.ENFORCE: ("scaling", Run, scaling.run_enforce),
-    enforcement.COMPLETE: ("scaling", Run, scaling.run_complete),
+    enforcement.COMPLETE: ("scaling", scaling.CompletingRun, scaling.run_complete),
     enforcement.FAIL: ("scaling", scaling.FailingRun, scaling.run_fail),
     rotation.CLAIM: ("rotating", Run, rotating.run_claim),
     rotation.PLAN: ("rotating", Run, rotating.run_plan),

@@ -9,8 +9,9 @@ from shared.container import Container
 from shared.http import query
 from shared.http.call import Found, Listing, Mutation, Reading
 from shared.http.routes import Page
-from shared.kernel.errors import EnvironmentNotReady, TargetNotEnabled
+from shared.kernel.errors import EnvironmentNotReady, OperationInFlight, TargetNotEnabled
 from shared.operations.intent import Answer
+from shared.runtime.interventions.releasing import ReasonRequest
 from shared.runtime.scaling.model import Applied, PolicyState, ScalingRequest
 
 WRITE = "runtime.scaling.write"
@@ -52,3 +53,31 @@ def register(at: Endpoints, app: Callable[[], Container]) -> None:
         environment_id, limit = query.environment_page(call.query)
         found, after = await app().policies.page(call.caller, environment_id, limit, call.after)
         return Listing([one.shown() for one in found], after)
+
+    _pauses(at, app)
+
+
+def _pauses(at: Endpoints, app: Callable[[], Container]) -> None:
+    @at.endpoint(
+        "POST",
+        "/scaling-policies/{scalingPolicyId}/pause",
+        scope=WRITE,
+        action="scaling-policies.pause",
+        governed=True,
+        answers={200: Applied, 202: Applied},
+        raises=(EnvironmentNotReady, OperationInFlight),
+    )
+    async def pause_scaling_policy(call: Mutation, body: ReasonRequest) -> Answer:
+        return await app().pausing.pause(call.intent, call.environment, call.params["scalingPolicyId"], body.reason)
+
+    @at.endpoint(
+        "POST",
+        "/scaling-policies/{scalingPolicyId}/resume",
+        scope=WRITE,
+        action="scaling-policies.resume",
+        governed=True,
+        answers={200: Applied, 202: Applied},
+        raises=(EnvironmentNotReady, OperationInFlight),
+    )
+    async def resume_scaling_policy(call: Mutation, body: ReasonRequest) -> Answer:
+        return await app().pausing.resume(call.intent, call.environment, call.params["scalingPolicyId"])

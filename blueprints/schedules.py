@@ -42,4 +42,7 @@ def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:
 
     @blueprint.timer_trigger(schedule="%UPKEEP_SCHEDULE%", arg_name="timer", run_on_startup=False)
     async def upkeep_sweep(timer: func.TimerRequest) -> None:
-        await fan_out(app(), WorkKind.UPKEEP, app().settings.pace.upkeep_interval)
+        pace = app().settings.pace
+        await fan_out(app(), WorkKind.UPKEEP, pace.upkeep_interval)
+        if now().timestamp() % pace.scaling_interval < pace.upkeep_interval:  # the first one of its minute
+            await fan_out(app(), WorkKind.SCALING, pace.scaling_interval)

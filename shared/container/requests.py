@@ -35,6 +35,7 @@ from shared.runtime.rotation.planning import Planning
 from shared.runtime.rotation.seeking import Seeking
 from shared.runtime.rotation.service import Rotations
 from shared.runtime.scaling.enforcement import Enforcing
+from shared.runtime.scaling.pausing import Pausing
 from shared.runtime.scaling.reading import Policies
 from shared.runtime.scaling.service import Scalings
 from shared.runtime.secrets.bound_vaults import BoundVaults
@@ -184,6 +185,10 @@ class Requests(Outside):
     @cached_property
     def rotations(self) -> Rotations:
         return Rotations(self.index, self.journal, self.planning, self.seeking, now, draw)
+
+    @cached_property
+    def pausing(self) -> Pausing:
+        return Pausing(self.journal, self.enforcing)
 
     @cached_property
     def decommissioning(self) -> Decommissioning:

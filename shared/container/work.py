@@ -34,6 +34,7 @@ from shared.runtime.scaling import activities as scaling
 from shared.runtime.upkeep import sweep as upkeep
 from shared.runtime.upkeep.following import Following
 from shared.runtime.upkeep.settling import End, Settling
+from shared.runtime.upkeep.verifying import Verifying
 
 
 class Work(Requests):
@@ -88,6 +89,10 @@ class Work(Requests):
         return rotation_sweep.Deps(
             self.isolation, self.journal, self.rotations, self.seeking, retiring, self.bound_vaults, self.due, now
         )
+
+    @cached_property
+    def verifying(self) -> Verifying:
+        return Verifying(self.isolation, self.policies, self.journal, self.targets)
 
     @cached_property
     def following(self) -> Following:

@@ -17,6 +17,7 @@ class WorkKind(StrEnum):
     HEALTH = "health"
     DRIFT = "drift"
     UPKEEP = "upkeep"
+    SCALING = "scaling"
     NUDGE = "nudge"
 
 

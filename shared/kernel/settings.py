@@ -80,6 +80,11 @@ class PaceSettings:
     health_successes: int  # and back
 
     @property
+    def scaling_interval(self) -> float:
+        """Between two looks at whether targets keep their scaling policies: a minute, or an upkeep that is rarer."""
+        return max(60.0, self.upkeep_interval)
+
+    @property
     def look_budget(self) -> timedelta:
         """What a health sweep's look at an environment may take: below the interval, and as late as a tick may be."""
         return timedelta(seconds=0.8 * max(10.0, self.health_interval))

@@ -20,10 +20,12 @@ from shared.runtime.catalog.rows import Catalog
 from shared.runtime.deployments import rotating, waves
 from shared.runtime.deployments.model import Component, Deployment, Strategy
 from shared.runtime.rollout.plan import Planned
+from shared.runtime.scaling.model import ScalingPolicy
 from shared.runtime.scaling.reading import Policies
 from shared.runtime.secrets.resolution import Adopted, Resolver, Variables
-from shared.targets.port import Scaling, Workload
+from shared.targets.port import Workload
 
+Standing = Mapping[tuple[str, str], ScalingPolicy]  # by (service, target)
 _AT_ONCE = 8  # images that are looked up together
 
 
@@ -39,18 +41,18 @@ class Preparing:
         exist, `Transient` when its registry cannot be asked."""
         stable = await self.catalog.snapshot(place, deployment.previous_deployment_id)
         standing = stable.services if stable else {}
-        scalings = await self.policies.scalings(place)
+        policies = await self.policies.standing(place)
         if deployment.rollback_to is not None:
             target = await self.catalog.snapshot(place, deployment.rollback_to)
-            return await self._restoring(place, standing, target.services if target else {}, scalings)
+            return await self._restoring(place, standing, target.services if target else {}, policies)
         if deployment.rotates:
-            return await self._rotating(place, deployment, standing, scalings)
+            return await self._rotating(place, deployment, standing, policies)
         at_once = deployment.strategy is Strategy.ALL_AT_ONCE
         order = {} if at_once else waves.ordered(deployment.components)
         digests = await self._digests([component.image for component in deployment.components])
         planned = [
             _pinned(
-                await self._component(place, deployment, component, standing.get(component.module_id), scalings), digests
+                await self._component(place, deployment, component, standing.get(component.module_id), policies), digests
             )
             for component in deployment.components
         ]
@@ -71,19 +73,20 @@ class Preparing:
         deployment: Deployment,
         component: Component,
         before: Placed | None,
-        scalings: Mapping[tuple[str, str], Scaling],
+        policies: Standing,
     ) -> Planned:
         standing = before.configuration_id if before else None
         configuration_id, variables = await self._configured(
             place, component.module_id, deployment.configuration_id, standing
         )
+        policy = policies.get((component.module_id, component.target))
         workload = Workload(
             service_id=component.module_id,
             image=component.image,
-            replicas=_replicas(component, before),
+            replicas=_replicas(component, before, policy),
             env={**variables, **component.env},
             health=component.health,
-            scaling=scalings.get((component.module_id, component.target)),
+            scaling=policy.honoured() if policy else None,
             release=deployment.deployment_id,
         )
         placed = Placed(target=component.target, workload=workload, configuration_id=configuration_id)
@@ -105,14 +108,14 @@ class Preparing:
         place: Place,
         standing: Mapping[str, Placed],
         target: Mapping[str, Placed],
-        scalings: Mapping[tuple[str, str], Scaling],
+        policies: Standing,
     ) -> list[Planned]:
         """What differs between now and then, in one wave."""
         planned = []
         for service_id in sorted({*standing, *target}):
             before, wanted = standing.get(service_id), target.get(service_id)
             if wanted is not None:
-                wanted = await self._current(place, wanted, scalings)
+                wanted = await self._current(place, wanted, policies)
             if before != wanted:
                 planned.append(Planned(service_id=service_id, wave=0, wanted=wanted, before=before))
         return planned
@@ -122,7 +125,7 @@ class Preparing:
         place: Place,
         deployment: Deployment,
         standing: Mapping[str, Placed],
-        scalings: Mapping[tuple[str, str], Scaling],
+        policies: Standing,
     ) -> list[Planned]:
         """Every consumer as it runs, with the versions that its bindings are to go to."""
         found = await rotating.bindings(self.catalog.store, place, deployment.rotates or ())
@@ -130,7 +133,7 @@ class Preparing:
         order, planned = waves.ordered(deployment.components), []
         for service_id in (one.module_id for one in deployment.components):
             before = standing[service_id]
-            wanted = await self._current(place, before, scalings, adopted)
+            wanted = await self._current(place, before, policies, adopted)
             workload = wanted.workload.model_copy(update={"release": deployment.deployment_id})
             wanted = wanted.model_copy(update={"workload": workload})
             planned.append(Planned(service_id=service_id, wave=order[service_id], wanted=wanted, before=before))
@@ -139,19 +142,21 @@ class Preparing:
     async def current(self, place: Place, placed: Placed) -> Placed:
         """An earlier workload as it may run today: secrets at the version their binding has enabled now, and the
         scaling policy that stands now, which a rollback leaves alone."""
-        return await self._current(place, placed, await self.policies.scalings(place))
+        return await self._current(place, placed, await self.policies.standing(place))
 
     async def _current(
         self,
         place: Place,
         placed: Placed,
-        scalings: Mapping[tuple[str, str], Scaling],
+        policies: Standing,
         adopted: Adopted | None = None,
     ) -> Placed:
         workload = placed.workload
         env = await self.resolver.refreshed(place, placed.configuration_id, workload.env, adopted)
-        scaling = scalings.get((workload.service_id, placed.target))
-        return placed.model_copy(update={"workload": workload.model_copy(update={"env": env, "scaling": scaling})})
+        policy = policies.get((workload.service_id, placed.target))
+        scaling = policy.honoured() if policy else None
+        wanted = {"env": env, "scaling": scaling, "replicas": _left(policy) or workload.replicas}
+        return placed.model_copy(update={"workload": workload.model_copy(update=wanted)})
 
 
 def _pinned(planned: Planned, digests: Mapping[str, str]) -> Planned:
@@ -162,10 +167,16 @@ def _pinned(planned: Planned, digests: Mapping[str, str]) -> Planned:
     return planned.model_copy(update={"wanted": planned.wanted.model_copy(update={"workload": pinned})})
 
 
-def _replicas(component: Component, before: Placed | None) -> int:
+def _replicas(component: Component, before: Placed | None, policy: ScalingPolicy | None) -> int:
+    """As many as it names; else as many as there are, also where a pause left another count than the last release's."""
     if component.replicas is not None:
         return component.replicas
-    return before.workload.replicas if before else 1
+    return _left(policy) or (before.workload.replicas if before else 1)
+
+
+def _left(policy: ScalingPolicy | None) -> int | None:
+    """The count that a pause left."""
+    return policy.paused.replicas if policy is not None and policy.paused is not None else None
 
 
 def overlaid(stable: Snapshot | None, deployment: Deployment, planned: list[Planned]) -> Snapshot:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from shared.runtime.catalog.model import Placed, version_of
 from shared.runtime.drift.model import FindingKind, Owner
 from shared.runtime.drift.redaction import ABSENT, REFERENCE, Redaction, cut
-from shared.runtime.scaling.model import Enforcement, ScalingPolicy, effective
+from shared.runtime.scaling.model import Enforcement, ScalingPolicy, keeps
 from shared.targets import naming
 from shared.targets.port import Field, Holder, Observation, ObservedBounds, ObservedRevision, SecretReference
 
@@ -124,14 +124,17 @@ def scaling(seen: Seen) -> Parts:
         return [Part("bounds", NO_POLICY, _told(bounds))] if bounds is not None and strange else NONE
     if policy.enforcement not in ENFORCED:
         return None
-    wanted = policy.effective or effective(policy.target, policy.requested)
-    desired = ObservedBounds(min_replicas=wanted.min_replicas, max_replicas=wanted.max_replicas)
-    if not seen.observation.autoscaled:
-        fixed = desired.min_replicas == desired.max_replicas == seen.observation.replicas
-        return NONE if fixed else [Part("bounds", _told(desired), NO_AUTOSCALER)]
-    if bounds is None:
+    kept = keeps(policy, seen.observation)
+    if kept is None:
         return None
-    return NONE if bounds == desired else [Part("bounds", _told(desired), _told(bounds))]
+    return NONE if kept else [Part("bounds", _wanted(policy), NO_AUTOSCALER if bounds is None else _told(bounds))]
+
+
+def _wanted(policy: ScalingPolicy) -> str:
+    wanted = policy.honoured()
+    if wanted is None:
+        return NO_AUTOSCALER
+    return _told(ObservedBounds(min_replicas=wanted.min_replicas, max_replicas=wanted.max_replicas))
 
 
 def _told(bounds: ObservedBounds) -> str:

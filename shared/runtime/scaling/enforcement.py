@@ -1,6 +1,7 @@
 """Begin the operation that brings a policy to its target, when the slot is free and something runs there.
 
-Nobody waits for it: the policy was committed as desired before, and says `Pending` until this has worked.
+Nobody waits for it: the policy was committed as desired before, and says `Pending` until this has worked. What failed is
+tried again by itself, and what was lost again at the target; what a person cancelled waits for a person.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from shared.store.port import Change
 
 WITHIN = timedelta(minutes=15)
 AGAIN_AFTER = timedelta(minutes=1)
+COOLDOWN = timedelta(minutes=5)
 SUBJECT = "scaling-sweep"
 CLIENT = "runtime-cloud"
 
@@ -42,8 +44,12 @@ class Enforcing:
     draw: Draw
 
     async def waiting(self, admitted: Admitted) -> list[ScalingPolicy]:
-        """Policies that wait to be enforced: pending, and of a service that runs on that target. None of a tenant that may
-        not act: what the platform starts for it waits, too."""
+        """Policies that wait to be enforced by the platform: pending, and of a service that runs on that target."""
+        return [policy for policy in await self.pending(admitted) if policy.canceled_version != policy.version]
+
+    async def pending(self, admitted: Admitted) -> list[ScalingPolicy]:
+        """Those beside them whose enforcement a person took back. None of a tenant that may not act: what the platform
+        starts for it waits, too."""
         if admitted.closed or admitted.environment.status is not EnvironmentStatus.PROVISIONED:
             return []
         pending = [policy for policy in await self.policies.of(admitted.place) if policy.enforcement is Enforcement.PENDING]
@@ -58,12 +64,18 @@ class Enforcing:
         ]
 
     def is_due(self, policy: ScalingPolicy) -> bool:
-        """Whether a waiting policy's turn has come: one whose enforcement failed rests for `AGAIN_AFTER`."""
-        return policy.failed_at is None or self.clock() - policy.failed_at >= AGAIN_AFTER
+        """Whether a waiting policy's turn has come: one whose enforcement failed rests for `AGAIN_AFTER`; one that its
+        target had taken, and lost, for `COOLDOWN`: whoever else moves it is not fought every minute."""
+        now = self.clock()
+        if policy.failed_at is not None and now - policy.failed_at < AGAIN_AFTER:
+            return False
+        if policy.enforced_at is None or policy.enforced_version != policy.version:
+            return True
+        return now - policy.enforced_at >= COOLDOWN
 
     async def begin(self, admitted: Admitted, policy: ScalingPolicy, *, beside: Sequence[Change] = ()) -> Operation:
         """`beside` is committed with it. Raises `OperationInFlight`, `Conflict` when the slot was taken meanwhile."""
-        operation = self._operation(admitted, policy)
+        operation = self.operation(admitted, policy)
         await self.index.announce_operation(operation)
         tx = Transaction(
             admitted.place,
@@ -81,10 +93,10 @@ class Enforcing:
     async def again(self, intent: Intent, admitted: Admitted, failed: Operation) -> Answer:
         """Enforce the policy as it stands now, at once. Raises `OperationInFlight`, `NotRetryable` when nothing waits."""
         admitted.slot.require_free()
-        policy = next((one for one in await self.waiting(admitted) if one.scaling_policy_id == failed.resource_id), None)
+        policy = next((one for one in await self.pending(admitted) if one.scaling_policy_id == failed.resource_id), None)
         if policy is None:
             raise NotRetryable(failed.status)
-        operation = self._operation(admitted, policy).model_copy(
+        operation = self.operation(admitted, policy).model_copy(
             update={"retry_of": failed.operation_id, "requested_by": intent.caller.subject}
         )
         await self.index.announce_operation(operation)
@@ -100,7 +112,8 @@ class Enforcing:
         await self.journal.commit(tx)
         return answer
 
-    def _operation(self, admitted: Admitted, policy: ScalingPolicy) -> Operation:
+    def operation(self, admitted: Admitted, policy: ScalingPolicy) -> Operation:
+        """The operation that brings this version of the policy to its target; not begun."""
         now, environment = self.clock(), admitted.environment
         request = {"scalingPolicyId": policy.scaling_policy_id, "version": policy.version}
         return Operation(

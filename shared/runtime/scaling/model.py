@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
@@ -12,7 +12,7 @@ from shared.kernel.errors import ValidationFailed
 from shared.kernel.ids import EnvironmentId
 from shared.kernel.record import Record
 from shared.runtime.environments.model import ComputeTarget, Name, TenantId
-from shared.targets.port import Scaling
+from shared.targets.port import Observation, Scaling
 
 
 class Metric(StrEnum):
@@ -54,11 +54,27 @@ class Enforcement(StrEnum):
     PARTIAL = "Partial"  # the target cannot honour all of it: `effective` says what it does
 
 
+class PolicyStatus(StrEnum):
+    """What is committed as desired; how far the target follows is `Enforcement`."""
+
+    APPLIED = "Applied"
+    PAUSED = "Paused"
+
+
+class Pause(Record):
+    """While it lasts the target has no autoscaler for the service, and its count stays as it was."""
+
+    by: str
+    at: datetime
+    reason: str | None = None
+    replicas: int | None = None  # that the service was left with; None until the target took it
+
+
 class Applied(Record):
-    """What POST /scaling-policies answers: the seed's three fields."""
+    """What POST /scaling-policies answers, and what pauses and resumes one: the seed's three fields."""
 
     scaling_policy_id: str
-    status: Literal["Applied"] = "Applied"
+    status: PolicyStatus = PolicyStatus.APPLIED
     trace_id: str
 
 
@@ -72,6 +88,8 @@ class PolicyReport(Applied):
     requested: Scaling
     effective: Scaling | None = None
     enforcement: Enforcement = Enforcement.PENDING
+    paused: Pause | None = None
+    enforced_at: datetime | None = None  # when the target last took it
     applied_by: str
     created_at: datetime
     updated_at: datetime
@@ -84,12 +102,18 @@ class PolicyState(PolicyReport, Scaling):
 class ScalingPolicy(PolicyReport):
     """The row."""
 
-    version: int = 1  # counts changes of `requested`: an enforcement of an older one does not pass for this one's
+    version: int = 1  # counts changes of what is wanted: an enforcement of an older one does not pass for this one's
     failed_at: datetime | None = None  # when the last try to enforce it ended without success
+    enforced_version: int | None = None  # which was told: taking the same again is no news
+    canceled_version: int | None = None  # a person took its enforcement back: it waits for a person
 
     def shown(self) -> dict[str, Any]:
         """As `PolicyState`."""
         return self.document(PolicyReport) | self.requested.document()
+
+    def honoured(self) -> Scaling | None:
+        """What its target is to honour of it; None while it is paused."""
+        return None if self.paused else effective(self.target, self.requested)
 
 
 UNBOUNDED = 1_000_000
@@ -100,6 +124,19 @@ _BOUNDS = {ComputeTarget.APP_SERVICE: (30, 30), ComputeTarget.FUNCTIONS: (20, 10
 def told(scaling: Scaling) -> str:
     """Bounds as a timeline tells them."""
     return f"{scaling.min_replicas} to {scaling.max_replicas} replicas by {scaling.metric}"
+
+
+def keeps(policy: ScalingPolicy, observation: Observation) -> bool | None:
+    """Whether a target still does what is wanted of it: the policy's bounds, or no autoscaler while it is paused. None when
+    it does not tell. A count that is fixed needs no autoscaler."""
+    wanted, bounds = policy.honoured(), observation.bounds
+    if wanted is None:
+        return bounds is None
+    if not observation.autoscaled:
+        return wanted.min_replicas == wanted.max_replicas == observation.replicas
+    if bounds is None:
+        return None
+    return (bounds.min_replicas, bounds.max_replicas) == (wanted.min_replicas, wanted.max_replicas)
 
 
 def effective(target: ComputeTarget, requested: Scaling) -> Scaling:

@@ -1,7 +1,8 @@
 """How a scaling policy reaches its target, read from top to bottom.
 
 1. Claim the attempt.
-2. Enforce: the target's own autoscaler gets the bounds. The platform never replaces it.
+2. Enforce: the target's own autoscaler gets the bounds, or is taken away while the policy is paused. The platform never
+   replaces it.
 3. Commit what the target honours, and with it the end of the operation.
 """
 
@@ -23,6 +24,6 @@ def enforce_scaling(context: Context) -> Steps:
 def _enforce(context: Context, run: Payload) -> Steps:
     if not (yield from steady(context, CLAIM, run)):
         return "superseded"
-    yield from steady(context, ENFORCE, run)
-    yield from steady(context, COMPLETE, run)
+    left = yield from steady(context, ENFORCE, run)
+    yield from steady(context, COMPLETE, {**run, "replicas": left})
     return "enforced"

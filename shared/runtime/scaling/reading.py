@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from shared.events.journal import Place
 from shared.runtime.environments.found import Kept
-from shared.runtime.scaling.model import ScalingPolicy, effective
+from shared.runtime.scaling.model import ScalingPolicy
 from shared.store.reading import read_all
-from shared.targets.port import Scaling
 
 LISTED = "scl"
 PREFIX = f"{LISTED}-"
@@ -21,7 +20,6 @@ class Policies(Kept[ScalingPolicy]):
         rows = await self.store.list(place.partition, PREFIX, limit=MOST)
         return read_all(ScalingPolicy, place.partition, rows)
 
-    async def scalings(self, place: Place) -> dict[tuple[str, str], Scaling]:
-        """(service, target) -> what the target is to honour."""
-        policies = await self.of(place)
-        return {(policy.service_id, policy.target.value): effective(policy.target, policy.requested) for policy in policies}
+    async def standing(self, place: Place) -> dict[tuple[str, str], ScalingPolicy]:
+        """By (service, target)."""
+        return {(policy.service_id, policy.target.value): policy for policy in await self.of(place)}

@@ -11,7 +11,7 @@ from shared.kernel.errors import TargetNotEnabled
 from shared.kernel.record import Record
 from shared.operations.intent import Answer, Intent
 from shared.runtime.environments.isolation import Admitted
-from shared.runtime.scaling.model import Applied, Enforcement, ScalingPolicy, ScalingRequest, told
+from shared.runtime.scaling.model import Applied, Enforcement, PolicyStatus, ScalingPolicy, ScalingRequest, told
 from shared.runtime.scaling.reading import LISTED
 from shared.store import keys
 from shared.targets.port import Scaling
@@ -87,7 +87,11 @@ class Scalings:
             requested=_requested(request),
             effective=standing.effective if standing else None,
             enforcement=Enforcement.PENDING,
+            status=standing.status if standing else PolicyStatus.APPLIED,
+            paused=standing.paused if standing else None,
             version=standing.version + 1 if standing else 1,
+            enforced_at=standing.enforced_at if standing else None,
+            enforced_version=standing.enforced_version if standing else None,
             applied_by=intent.caller.subject,
             created_at=standing.created_at if standing else now,
             updated_at=now,

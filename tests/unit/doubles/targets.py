@@ -58,6 +58,7 @@ class FakeTarget:
     never_ready: set[str] = field(default_factory=set)  # images
     other_image: dict[str, str] = field(default_factory=dict)  # what really runs instead of an image
     lingering: set[str] = field(default_factory=set)  # services whose earlier replicas stay ready after a promotion
+    grown: dict[str, int] = field(default_factory=dict)  # to how many an autoscaler brought a service
     errors: dict[tuple[str, str], list[Exception]] = field(default_factory=lambda: defaultdict(list))
     effects: list[tuple[str, str, str]] = field(default_factory=list)  # (method, service, revision or "")
 
@@ -116,13 +117,21 @@ class FakeTarget:
         return Observation(
             service_id=service_id,
             observed_at=self.clock(),
-            replicas=serving.workload.replicas if serving else 0,
+            replicas=self._count(service_id, service),
             autoscaled=bounds is not None,
             bounds=bounds,
             env=_env(serving.workload) if serving else {},
             revisions=[self._observed(name, one, service) for name, one in service.revisions.items()],
             stamp=service.stamp.text if service.stamp else None,
         )
+
+    def _count(self, service_id: str, service: Service) -> int:
+        """What an autoscaler made of it; without one the count it was last given."""
+        serving = service.revisions.get(service.serving or "")
+        if serving is None:
+            return 0
+        last = service.scaled or serving.workload
+        return self.grown.get(service_id, last.replicas) if last.scaling else last.replicas
 
     def _observed(self, name: str, revision: Revision, service: Service) -> ObservedRevision:
         image = revision.workload.image

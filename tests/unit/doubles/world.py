@@ -59,6 +59,7 @@ from shared.runtime.rotation.service import Rotations
 from shared.runtime.scaling import activities as scaling
 from shared.runtime.scaling.enforcement import Enforcing
 from shared.runtime.scaling.model import ScalingPolicy, ScalingRequest
+from shared.runtime.scaling.pausing import Pausing
 from shared.runtime.scaling.reading import Policies
 from shared.runtime.scaling.service import Scalings
 from shared.runtime.secrets.bound_vaults import BoundVaults
@@ -118,6 +119,7 @@ class World:
         self.binding = Binding(self.journal, self.vault, clock, frozenset(), self.bound_vaults, self.due)
         self.scalings = Scalings(self.journal, clock, SIGNING_KEY)
         self.enforcing = Enforcing(self.policies, self.catalog, self.index, self.journal, clock, draw)
+        self.pausing = Pausing(self.journal, self.enforcing)
         self.deployments = Deployments(
             self.index,
             self.journal,
@@ -257,6 +259,16 @@ class World:
         """POST /scaling-policies."""
         request = scaling_request(service_id, **fields)
         return await self.scalings.apply(self.intent(request), await self.admitted(), request)
+
+    async def pause(self, ident: str, reason: str | None = None) -> Answer:
+        """POST /scaling-policies/{scalingPolicyId}/pause."""
+        intent = self.intent(ReasonRequest(reason=reason), action="scaling-policies.pause")
+        return await self.pausing.pause(intent, await self.admitted(), ident, reason)
+
+    async def resume(self, ident: str) -> Answer:
+        """POST /scaling-policies/{scalingPolicyId}/resume."""
+        intent = self.intent(ReasonRequest(), action="scaling-policies.resume")
+        return await self.pausing.resume(intent, await self.admitted(), ident)
 
     # What is there.
 

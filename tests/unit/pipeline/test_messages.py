@@ -12,7 +12,7 @@ from blueprints import messages
 from shared.events.work import Work, WorkKind
 from shared.kernel.clock import now
 
-PACE = SimpleNamespace(health_interval=2.0, drift_interval=300.0, upkeep_interval=30.0)
+PACE = SimpleNamespace(health_interval=2.0, drift_interval=300.0, upkeep_interval=30.0, scaling_interval=60.0)
 
 
 @pytest.fixture

@@ -133,6 +133,9 @@ def _desired(before: Seen, after: Seen) -> Iterator[Deed]:
             yield from _rotated(before.rows[key], row)
         if key.startswith("scl-") and (new or before.rows[key]["requested"] != row["requested"]):
             yield ("create" if new else "replace"), f"scaling-policies/{row['serviceId']}/{row['target']}"
+        elif key.startswith("scl-") and before.rows[key]["status"] != row["status"]:
+            verb = "pause" if row["status"] == "Paused" else "resume"
+            yield verb, f"scaling-policies/{row['serviceId']}/{row['target']}"
 
 
 def _rotated(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Deed]:

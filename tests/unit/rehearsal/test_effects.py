@@ -215,6 +215,24 @@ async def scaling_as_it_is(platform: Platform) -> Act:
     return method, path, body
 
 
+async def pausing(platform: Platform) -> Act:
+    method, path, body = await scaling(platform)
+    told = await platform.send(method, path, body)
+    return "POST", f"/scaling-policies/{told['scalingPolicyId']}/pause", {"reason": "load test"}
+
+
+async def resuming(platform: Platform) -> Act:
+    method, path, body = await pausing(platform)
+    await platform.send(method, path, body)
+    await platform.settle()
+    return "POST", path.replace("/pause", "/resume"), {}
+
+
+async def resuming_what_is_not_paused(platform: Platform) -> Act:
+    method, path, _ = await pausing(platform)
+    return method, path.replace("/pause", "/resume"), {}
+
+
 OBSERVED = {"image": image("api", "1"), "target": "container-apps", "replicas": 1, "observedAt": "2026-11-24T00:00:00Z"}
 
 
@@ -280,6 +298,9 @@ SCENES: dict[Scene, str] = {
     scaling: "POST /scaling-policies",
     scaling_otherwise: "POST /scaling-policies",
     scaling_as_it_is: "POST /scaling-policies",
+    pausing: "POST /scaling-policies/{scalingPolicyId}/pause",
+    resuming: "POST /scaling-policies/{scalingPolicyId}/resume",
+    resuming_what_is_not_paused: "POST /scaling-policies/{scalingPolicyId}/resume",
     putting_a_service: "PUT /internal/environments/{environmentId}/services/{serviceId}",
     putting_it_again: "PUT /internal/environments/{environmentId}/services/{serviceId}",
     removing_a_service: "DELETE /internal/environments/{environmentId}/services/{serviceId}",

@@ -12,6 +12,7 @@ from shared.operations.model import Operation, OperationKind, OperationStatus
 from shared.runtime.scaling.enforcement import AGAIN_AFTER
 from shared.runtime.scaling.model import Enforcement, ScalingPolicy
 from tests.unit.doubles.engine import Death, Engine, died
+from tests.unit.doubles.people import People
 from tests.unit.doubles.world import World, component
 
 
@@ -113,6 +114,30 @@ async def test_the_failure_of_an_older_version_puts_the_new_one_not_at_rest(runn
     running.apps.fail("scale", "api", Refused("arm", "InvalidScale", "no"))
     await Engine(running).run(operation)
     assert running.enforcing.is_due(await running.policy(ident))
+
+
+async def test_what_a_person_cancelled_is_not_begun_again_by_itself(running: World) -> None:
+    ident = await applied(running)
+    operation = await begun(running, ident)
+    await Engine(running, before={"scaling_enforce": lambda: People(running).cancel(operation)}).run(operation)
+    assert (await running.operation(operation.operation_id)).status is OperationStatus.CANCELED
+    running.clock.advance(10 * AGAIN_AFTER.total_seconds())
+    assert await waiting(running) == []
+    assert (await running.policy(ident)).enforcement is Enforcement.PENDING
+
+
+async def test_a_person_begins_again_what_was_cancelled_or_wants_something_else(running: World) -> None:
+    ident = await applied(running)
+    operation = await begun(running, ident)
+    await Engine(running, before={"scaling_enforce": lambda: People(running).cancel(operation)}).run(operation)
+    await applied(running, maxReplicas=7)
+    assert [one.scaling_policy_id for one in await waiting(running)] == [ident]
+    second = await begun(running, ident)
+    await Engine(running, before={"scaling_enforce": lambda: People(running).cancel(second)}).run(second)
+    again = (await People(running).retry(second)).operation
+    assert again is not None
+    assert await Engine(running).run(again) == "enforced"
+    assert (await running.policy(ident)).enforcement is Enforcement.ENFORCED
 
 
 async def test_transient_errors_are_tried_again(running: World) -> None:
