@@ -11,7 +11,7 @@ from shared.http import query
 from shared.http.call import Found, Listing, Mutation, Reading
 from shared.http.routes import UNSUSPENDED, Page
 from shared.kernel.errors import EnvironmentNotReady, NameTaken, OperationInFlight
-from shared.operations.intent import Answer
+from shared.operations.intent import Answer, ReasonRequest
 from shared.runtime.decommissioning.service import DecommissionRequest
 from shared.runtime.environments import listing
 from shared.runtime.environments.listing import Wanted
@@ -23,7 +23,6 @@ from shared.runtime.environments.model import (
     Stage,
 )
 from shared.runtime.health.views import EnvironmentItem, EnvironmentState
-from shared.runtime.interventions.releasing import ReasonRequest
 from shared.runtime.timeline.reading import Filter
 
 LISTING = {

@@ -18,10 +18,9 @@ from shared.kernel.errors import (
     PolicyDenied,
     TargetNotEnabled,
 )
-from shared.operations.intent import Answer
+from shared.operations.intent import Answer, ReasonRequest
 from shared.operations.model import OPEN, WRITE_SCOPE, OperationOutline, OperationState, OperationStatus
 from shared.operations.reading import ANY_SCOPE, shown_to
-from shared.runtime.interventions.releasing import ReasonRequest
 
 WRITE_SCOPES = tuple(sorted(set(WRITE_SCOPE.values())))
 LOOK_AGAIN_AFTER = 2.0  # seconds

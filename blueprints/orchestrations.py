@@ -24,6 +24,8 @@ from shared.runtime.decommissioning import orchestrator as decommission
 from shared.runtime.deployments import activities as deploying
 from shared.runtime.deployments import gating, promotion, taking_back
 from shared.runtime.deployments import orchestrator as deployment
+from shared.runtime.drift import activities as adopting
+from shared.runtime.drift import orchestrator as adoption
 from shared.runtime.environments import activities as provisioning
 from shared.runtime.environments import orchestrator as environment
 from shared.runtime.rotation import activities as rotating
@@ -43,6 +45,7 @@ ORCHESTRATORS: Mapping[str, Callable[[Context], Steps]] = {
     decommission.NAME: decommission.decommission_environment,
     enforcement.NAME: enforcement.enforce_scaling,
     rotation.NAME: rotation.rotate_secrets,
+    adoption.NAME: adoption.adopt_drift,
 }
 
 STARTED_BY: Mapping[OperationKind, str] = {
@@ -52,6 +55,8 @@ STARTED_BY: Mapping[OperationKind, str] = {
     OperationKind.ROLLBACK: deployment.NAME,
     OperationKind.ENFORCE_SCALING: enforcement.NAME,
     OperationKind.ROTATE_SECRET: rotation.NAME,
+    OperationKind.REMEDIATE_DRIFT: deployment.NAME,
+    OperationKind.ADOPT_DRIFT: adoption.NAME,
 }
 
 # name -> (the attribute of the container that holds its dependencies, its payload, its body)
@@ -82,6 +87,8 @@ ACTIVITIES: Mapping[str, tuple[str, type[Run], Body]] = {
     decommission.COMPLETE: ("decommissioned", Run, decommissioning.run_complete),
     decommission.FORGET: ("decommissioned", Run, decommissioning.run_forget),
     decommission.FAIL: ("decommissioned", decommissioning.FailingRun, decommissioning.run_fail),
+    adoption.CLAIM: ("adopting", Run, adopting.run_claim),
+    adoption.ADOPT: ("adopting", Run, adopting.run_adopt),
     enforcement.CLAIM: ("scaling", Run, scaling.run_claim),
     enforcement.ENFORCE: ("scaling", Run, scaling.run_enforce),
     enforcement.COMPLETE: ("scaling", scaling.CompletingRun, scaling.run_complete),

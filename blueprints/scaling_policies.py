@@ -10,8 +10,7 @@ from shared.http import query
 from shared.http.call import Found, Listing, Mutation, Reading
 from shared.http.routes import Page
 from shared.kernel.errors import EnvironmentNotReady, OperationInFlight, TargetNotEnabled
-from shared.operations.intent import Answer
-from shared.runtime.interventions.releasing import ReasonRequest
+from shared.operations.intent import Answer, ReasonRequest
 from shared.runtime.scaling.model import Applied, PolicyState, ScalingRequest
 
 WRITE = "runtime.scaling.write"

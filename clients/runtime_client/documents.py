@@ -7,6 +7,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 AccessBindingStatus = Literal["Pending", "Active", "Suspended"]
 ComputeTarget = Literal["aks", "container-apps", "functions", "app-service"]
 DeploymentStatus = Literal["InProgress", "Completed", "RolledBack", "Failed", "Canceled"]
+DriftAction = Literal["Remediate", "Adopt"]
 Enforcement = Literal["Pending", "Enforced", "Partial"]
 EnvironmentStatus = Literal["Provisioning", "Provisioned", "Failed", "Decommissioning", "Decommissioned"]
 FindingKind = Literal["ImageVersionMismatch", "ReplicaCountMismatch", "ConfigurationMismatch", "SecretVersionMismatch", "ScalingPolicyMismatch", "MissingService", "UnexpectedService", "InfrastructureMismatch", "IsolationBreach"]
@@ -20,6 +21,7 @@ OperationKind = Literal["ProvisionEnvironment", "DecommissionEnvironment", "Depl
 OperationStatus = Literal["NotStarted", "Running", "Succeeded", "Failed", "Canceled"]
 Owner = Literal["deployment", "scaling-policy", "rotation", "unknown"]
 Phase = Literal["Requested", "Provisioning", "Configuring", "RollingOut", "HealthGating", "Promoting", "RollingBack", "Completed", "RolledBack", "Failed", "Canceled"]
+PolicyStatus = Literal["Applied", "Paused"]
 ReportOutcome = Literal["Accepted", "Stale", "UnknownService", "Invalid"]
 ScanStatus = Literal["Complete", "Incomplete", "Never"]
 SecretsBindingStatus = Literal["Bound", "Rotating"]
@@ -32,9 +34,18 @@ Verdict = Literal["Passed", "Failed", "Inconclusive", "Error"]
 Wanted = Literal["Active", "Suspended"]
 
 
+class AcceptRequest(TypedDict):
+    reason: str
+    until: str
+
+
+class AcknowledgeRequest(TypedDict):
+    reason: str
+
+
 class Applied(TypedDict):
     scalingPolicyId: str
-    status: Literal["Applied"]
+    status: PolicyStatus
     traceId: str
 
 
@@ -54,6 +65,7 @@ class BindingChanged(TypedDict):
     changedAt: str
     changedBy: str
     allowedVaults: NotRequired[list[str]]
+    activeOperationId: NotRequired[str]
     traceId: str
 
 
@@ -212,6 +224,7 @@ class DeploymentState(TypedDict):
     operationId: str
     previousDeploymentId: NotRequired[str]
     rotates: NotRequired[list[str]]
+    drift: NotRequired[DriftCause]
     reason: NotRequired[str]
     contentHash: NotRequired[str]
     requestedBy: str
@@ -223,6 +236,13 @@ class DeploymentState(TypedDict):
 
 
 Difference = TypedDict("Difference", {"serviceId": str, "key": NotRequired[str], "from": NotRequired[Any], "to": NotRequired[Any]})
+
+
+class DriftCause(TypedDict):
+    action: DriftAction
+    findingId: str
+    serviceId: str
+    kind: str
 
 
 class DryRun(TypedDict):
@@ -307,6 +327,26 @@ class Finding(TypedDict):
     decision: NotRequired[Decision]
 
 
+class FindingDecided(TypedDict):
+    findingId: str
+    environmentId: str
+    serviceId: NotRequired[str]
+    kind: FindingKind
+    desired: str
+    actual: str
+    severity: Severity
+    detectedAt: str
+    status: FindingStatus
+    owner: Owner
+    firstSeenAt: str
+    lastSeenAt: str
+    occurrences: int
+    attempts: NotRequired[int]
+    decision: NotRequired[Decision]
+    traceId: str
+    deploymentId: NotRequired[str]
+
+
 class FindingsOf(TypedDict):
     environmentId: str
     lastScan: Scan
@@ -375,6 +415,20 @@ class HistoryState(TypedDict):
 class Hold(TypedDict):
     since: str
     deploymentId: str
+    reason: str
+
+
+class IgnoreRuleInput(TypedDict):
+    serviceId: NotRequired[str | None]
+    kind: NotRequired[FindingKind | None]
+    field: NotRequired[str | None]
+    reason: str
+
+
+class IgnoreRule(TypedDict):
+    serviceId: NotRequired[str]
+    kind: NotRequired[FindingKind]
+    field: NotRequired[str]
     reason: str
 
 
@@ -479,6 +533,13 @@ class Override(TypedDict):
     reason: str
 
 
+class Pause(TypedDict):
+    by: str
+    at: str
+    reason: NotRequired[str]
+    replicas: NotRequired[int]
+
+
 class Placement(TypedDict):
     subscriptionId: str
     resourceGroup: str
@@ -491,7 +552,7 @@ class PolicyState(TypedDict):
     targetUtilizationPercent: int
     scaleToZero: bool
     scalingPolicyId: str
-    status: Literal["Applied"]
+    status: PolicyStatus
     traceId: str
     tenantId: str
     environmentId: str
@@ -500,6 +561,8 @@ class PolicyState(TypedDict):
     requested: Scaling
     effective: NotRequired[Scaling]
     enforcement: Enforcement
+    paused: NotRequired[Pause]
+    enforcedAt: NotRequired[str]
     appliedBy: str
     createdAt: str
     updatedAt: str
@@ -599,6 +662,25 @@ class RotationInput(TypedDict):
 class Rotation(TypedDict):
     everyDays: int
     overlapMinutes: int
+
+
+class RulesReplaced(TypedDict):
+    rules: list[IgnoreRule]
+    changedBy: NotRequired[str]
+    changedAt: NotRequired[str]
+    environmentId: str
+    traceId: str
+
+
+class RulesRequest(TypedDict):
+    rules: list[IgnoreRuleInput]
+
+
+class RulesState(TypedDict):
+    rules: list[IgnoreRule]
+    changedBy: NotRequired[str]
+    changedAt: NotRequired[str]
+    environmentId: str
 
 
 class Sample(TypedDict):

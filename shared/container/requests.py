@@ -16,8 +16,10 @@ from shared.runtime.configurations.service import Publishing
 from shared.runtime.decommissioning.service import Decommissioning
 from shared.runtime.deployments.reading import DeploymentReader
 from shared.runtime.deployments.service import Deployments
+from shared.runtime.drift.deciding import Deciding
 from shared.runtime.drift.ground import Surveying
 from shared.runtime.drift.reading import DriftReader
+from shared.runtime.drift.ruling import Ruling
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Isolation
 from shared.runtime.environments.service import Environments
@@ -167,6 +169,14 @@ class Requests(Outside):
         return DriftReader(self.store, self.isolation)
 
     @cached_property
+    def deciding(self) -> Deciding:
+        return Deciding(self.journal, self.deployments, now)
+
+    @cached_property
+    def ruling(self) -> Ruling:
+        return Ruling(self.isolation, self.journal, now)
+
+    @cached_property
     def timeline(self) -> Timeline:
         return Timeline(self.store)
 
@@ -210,6 +220,7 @@ class Requests(Outside):
             self.enforcing,
             self.decommissioning,
             self.rotations,
+            self.deciding,
         )
 
     @cached_property

@@ -18,7 +18,9 @@ from shared.runtime.deployments import activities as deploying
 from shared.runtime.deployments import taking_back
 from shared.runtime.deployments.preparing import Preparing
 from shared.runtime.deployments.projection import Projection
+from shared.runtime.drift import activities as adopting
 from shared.runtime.drift import sweep as drift_sweep
+from shared.runtime.drift.following import Followers
 from shared.runtime.environments import activities as provisioning
 from shared.runtime.environments import looking
 from shared.runtime.environments.ending import Ending
@@ -72,6 +74,11 @@ class Work(Requests):
     @cached_property
     def rotating(self) -> rotating.Deps:
         return rotating.Deps(self.deploying, self.planning, self.seeking)
+
+    @cached_property
+    def adopting(self) -> adopting.Deps:
+        followers = Followers(self.store, self.configurations)
+        return adopting.Deps(self.deploying, followers, self.settings.platform.image_registries)
 
     @cached_property
     def decommissioned(self) -> decommissioning.Deps:
@@ -136,6 +143,8 @@ class Work(Requests):
             OperationKind.DECOMMISSION: decommissioned,
             OperationKind.DEPLOY: deployment,
             OperationKind.ROLLBACK: deployment,
+            OperationKind.REMEDIATE_DRIFT: deployment,
+            OperationKind.ADOPT_DRIFT: deployment,
             OperationKind.ENFORCE_SCALING: policy,
             OperationKind.ROTATE_SECRET: rotation,
         }

@@ -198,6 +198,12 @@ TABLE: Mapping[type[BaseException], Problem] = {
         "The environment is on hold",
         _says("An automatic rollback put the environment on hold. Deploy, or release the hold, then try again."),
     ),
+    errors.AttemptsExhausted: Problem(
+        409,
+        "AttemptsExhausted",
+        "It was tried often enough",
+        lambda error: f"This was tried {error.limit} times. Find out why it does not last, then deploy or adopt.",
+    ),
     errors.NotCancellable: Problem(
         409,
         "NotCancellable",

@@ -19,6 +19,7 @@ NAMED = 5  # fields or reasons in one sentence
 _KINDS = {
     "configurations": "configuration",
     "deployments": "deployment",
+    "drift": "drift",
     "environments": "environment",
     "operations": "operation",
     "scaling-policies": "scaling-policy",

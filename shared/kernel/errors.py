@@ -155,6 +155,14 @@ class OnHold(RuntimeCloudError):
     """An automatic rollback put the environment on hold; a person decides what comes next."""
 
 
+class AttemptsExhausted(RuntimeCloudError):
+    """What is asked for was tried as often as it may be."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
 class NotCancellable(RuntimeCloudError):
     def __init__(self, status: str) -> None:
         super().__init__(status)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from pydantic import Field
+
 from shared.access.caller import Caller
 from shared.access.governance import Permit
 from shared.events.journal import Cause, Place, Transaction
@@ -33,6 +35,12 @@ class Remembered(Record):
     body: dict[str, Any]
     location: str | None = None
     operation_id: str | None = None
+
+
+class ReasonRequest(Record):
+    """An action that may say why."""
+
+    reason: str | None = Field(default=None, max_length=1000)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ ACTIONS: Mapping[OperationKind, str] = {
     OperationKind.DEPLOY: "deployments.deploy",
     OperationKind.ROLLBACK: "deployments.rollback",
     OperationKind.ROTATE_SECRET: "secret-bindings.rotate",
+    OperationKind.ADOPT_DRIFT: "drift.adopt",
+    OperationKind.REMEDIATE_DRIFT: "drift.remediate",
 }
 
 

@@ -16,6 +16,7 @@ from shared.operations.model import Operation, OperationError, Run
 from shared.operations.permitted import require_permitted
 from shared.operations.runs import Held, Runs, rerun
 from shared.runtime.catalog.rows import MAX_SERVICES, Catalog
+from shared.runtime.deployments import remedying
 from shared.runtime.deployments.model import Deployment, Phase
 from shared.runtime.deployments.preparing import Preparing, overlaid
 from shared.runtime.deployments.transitions import Transition, advanced
@@ -101,12 +102,16 @@ async def run_prepare(deps: Deps, run: Run) -> dict[str, Any]:
     Raises `TenantSuspended` when the tenant may not act any more: nothing was touched yet. `ValidationFailed` when the
     release cannot be prepared as the environment stands now.
     """
-    held, deployment, _ = await deps.hold(run)
+    held, deployment, environment = await deps.hold(run)
     if deployment.content_hash is not None:
         return _course(deployment, await deps.plans.all(held.place.partition, deployment.deployment_id))
     await deps.isolation.require(run.tenant_id, run.environment_id)
-    planned = await deps.preparing.plan(held.place, deployment)
     stable = await deps.catalog.snapshot(held.place, deployment.previous_deployment_id)
+    if deployment.drift is not None:
+        targets = deps.effects.targets
+        planned = await remedying.plan(deps.preparing, targets, held.place, environment, deployment.drift, stable)
+    else:
+        planned = await deps.preparing.plan(held.place, deployment)
     if len(overlaid(stable, deployment, planned).services) > MAX_SERVICES:
         raise ValidationFailed({"components": [f"the environment would run more than {MAX_SERVICES} services"]})
     await deps.plans.write(held.place.partition, deployment.deployment_id, planned)

@@ -50,6 +50,15 @@ def rotation_effects(components: Sequence[Component], gate: GatePolicy, told: Ma
         yield _gate(wave, gate)
 
 
+def remedy_effects(service_id: str, wanted: Placed | None, gate: GatePolicy) -> Iterator[Effect]:
+    """What is wanted is applied once more, whatever runs there now; what is not wanted goes."""
+    if wanted is None:
+        yield "remove", f"services/{service_id}", "it is not wanted"
+    else:
+        yield "replace", f"services/{service_id}", f"{wanted.workload.image} on {wanted.target}, again"
+    yield _gate(0, gate)
+
+
 def _gate(wave: int, gate: GatePolicy) -> Effect:
     lasting = f"healthy for {gate.stable_seconds} s within {gate.retry_timeout_seconds} s, else {gate.on_failure}"
     return "gate", f"waves/{wave}", lasting

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from shared.kernel.ids import EnvironmentId, OperationId
 from shared.kernel.record import Record
 from shared.operations.model import OperationError
+from shared.runtime.catalog.model import Placed
 from shared.runtime.environments.model import ComputeTarget, Name, TenantId
 from shared.runtime.health.witness import Sample
 from shared.runtime.rollout.gate import Evidence, GatePolicy, Verdict
@@ -67,6 +68,18 @@ class Component(Record):
     depends_on: list[Name] = []
     env: Variables = {}
     health: HealthProbe = HealthProbe()
+
+
+def as_component(placed: Placed) -> Component:
+    """A service that runs, as a release would name it; its settings are the configuration's."""
+    workload = placed.workload
+    return Component(
+        module_id=workload.service_id,
+        image=workload.image,
+        target=ComputeTarget(placed.target),
+        replicas=max(1, workload.replicas),
+        health=workload.health,
+    )
 
 
 class GateRequest(Record):
@@ -184,6 +197,20 @@ class Gate(GateOutcome):
         return document | ({"earlier": [gate.shown() for gate in earlier]} if earlier else {})
 
 
+class DriftAction(StrEnum):
+    REMEDIATE = "Remediate"  # what is wanted is applied once more
+    ADOPT = "Adopt"  # what was found is what is wanted
+
+
+class DriftCause(Record):
+    """The finding that a person decided on, where a deployment comes from that and not from a release."""
+
+    action: DriftAction
+    finding_id: str
+    service_id: str
+    kind: str
+
+
 class DeploymentReport(DeploymentBegun):
     """What is shown of the row, beside its history."""
 
@@ -198,6 +225,7 @@ class DeploymentReport(DeploymentBegun):
     operation_id: OperationId
     previous_deployment_id: str | None = None
     rotates: list[str] | None = None  # the secret bindings whose newer versions it brings, and nothing else
+    drift: DriftCause | None = None
     reason: str | None = None
     content_hash: str | None = None
     requested_by: str
@@ -244,6 +272,9 @@ class Deployment(DeploymentReport):
         """What a timeline calls it."""
         if self.rotates:
             return f"rotation of {len(self.rotates)} secret binding{'s' * (len(self.rotates) > 1)}"
+        if self.drift is not None:
+            word = "remediation" if self.drift.action is DriftAction.REMEDIATE else "adoption"
+            return f"{word} of {self.drift.service_id} ({self.drift.kind})"
         return f"rollback to {self.release_ref}" if self.rollback_of else f"deployment of {self.release_ref}"
 
 

@@ -183,6 +183,8 @@ def overlaid(stable: Snapshot | None, deployment: Deployment, planned: list[Plan
     """The new stable snapshot: the old one with what the release changed."""
     services = dict(stable.services) if stable else {}
     for item in planned:
+        if item.wanted is None and deployment.drift is not None:
+            continue  # it runs where it is not wanted, which is no reason to want it nowhere
         if item.wanted is None:
             services.pop(item.service_id, None)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from shared.access.governance import Permit
-from shared.events.journal import Journal
+from shared.events.journal import Journal, Transaction
 from shared.kernel import ids
 from shared.kernel.clock import Clock
 from shared.kernel.errors import NoStableSnapshot, NotFound, TargetNotEnabled, ValidationFailed
@@ -21,15 +22,18 @@ from shared.runtime.catalog.model import Snapshot
 from shared.runtime.catalog.rows import Catalog
 from shared.runtime.configurations.reading import Configurations
 from shared.runtime.deployments import waves
-from shared.runtime.deployments.effects import release_effects, rollback_effects
+from shared.runtime.deployments.effects import Effect, release_effects, remedy_effects, rollback_effects
 from shared.runtime.deployments.events import DeploymentRequested
 from shared.runtime.deployments.model import (
     Deployment,
     DeploymentBegun,
     DeployRequest,
+    DriftAction,
+    DriftCause,
     HistoryEntry,
     Phase,
     Strategy,
+    as_component,
     registry_of,
 )
 from shared.runtime.deployments.transitions import TRANSITIONS, Transition
@@ -42,6 +46,12 @@ LISTED = "dep"
 NAMED = 5  # components in a summary
 PERSON_WITHIN = timedelta(hours=24)
 SLACK = timedelta(minutes=30)  # for applies, promotion and taking it all back
+
+
+UNRELEASED = "none"  # the release of what was never released
+DECIDES = {DriftAction.REMEDIATE: OperationKind.REMEDIATE_DRIFT, DriftAction.ADOPT: OperationKind.ADOPT_DRIFT}
+
+Begin = Callable[[Transaction, Deployment], Mapping[str, Any]]
 
 
 class ListedDeployment(Record):
@@ -113,6 +123,36 @@ class Deployments:
         permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
         return await self._begin(intent, admitted, deployment, OperationKind.ROLLBACK, permit)
 
+    async def remedy_effects(self, admitted: Admitted, service_id: str) -> Iterable[Effect]:
+        """What `decided` is about to do to put a service right, as far as that follows from what is stored."""
+        stable = await self.catalog.snapshot(admitted.place, admitted.environment.stable_deployment_id)
+        return remedy_effects(service_id, stable.services.get(service_id) if stable else None, self.gate)
+
+    async def decided(
+        self, intent: Intent, admitted: Admitted, cause: DriftCause, permit: Permit, begin: Begin, retries: Operation | None
+    ) -> Answer:
+        """Commit a new deployment that a decision on a finding makes: of the release that is stable, and of one service.
+
+        A remedy applies it as it is wanted, with gate and rollback; an adoption rolls out nothing. `begin` adds to the
+        transaction and makes the answer. Raises `OperationInFlight`.
+        """
+        stable = await self.catalog.snapshot(admitted.place, admitted.environment.stable_deployment_id)
+        deployment = self._caused(intent, admitted, cause, stable)
+        kind = DECIDES[cause.action]
+        return await self._begin(intent, admitted, deployment, kind, permit, retries=retries, begin=begin)
+
+    def _caused(self, intent: Intent, admitted: Admitted, cause: DriftCause, stable: Snapshot | None) -> Deployment:
+        placed = stable.services.get(cause.service_id) if stable else None
+        return self._new(
+            intent,
+            admitted,
+            release_ref=stable.release_ref if stable else UNRELEASED,
+            components=[as_component(placed)] if placed else [],
+            strategy=Strategy.ALL_AT_ONCE,
+            gate=self.gate,
+            drift=cause,
+        )
+
     async def _restoring(
         self, intent: Intent, admitted: Admitted, deployment_id: str, request: RollbackRequest
     ) -> Deployment:
@@ -156,6 +196,7 @@ class Deployments:
         kind: OperationKind,
         permit: Permit,
         retries: Operation | None = None,
+        begin: Begin | None = None,
     ) -> Answer:
         location = f"/deployments/{deployment.deployment_id}"
         operation = intent.operation(
@@ -185,8 +226,8 @@ class Deployments:
         )
         slot.take(tx, admitted.rows[keys.SLOT], operation)
         tx.emit(DeploymentRequested.of(deployment))
-        body = deployment.document(DeploymentBegun) if retries is None else operation.shown()
-        answer = intent.remember(tx, Answer(202, body, location, operation))
+        body = begin(tx, deployment) if begin else deployment.document(DeploymentBegun)
+        answer = intent.remember(tx, Answer(202, body if retries is None else operation.shown(), location, operation))
         await self.journal.commit(tx)
         return answer
 

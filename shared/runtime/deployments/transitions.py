@@ -15,6 +15,7 @@ class Transition(StrEnum):
     ADVANCE = "advance"
     ROLL_BACK = "roll-back"
     END = "end"
+    ADOPT = "adopt"
 
 
 ENDS = {
@@ -45,6 +46,8 @@ TRANSITIONS: Matrix[Transition, Phase] = Matrix(
         (Transition.END, Phase.REQUESTED): frozenset({Phase.FAILED, Phase.CANCELED}),
         (Transition.END, Phase.PROVISIONING): frozenset({Phase.FAILED, Phase.CANCELED}),
         (Transition.END, Phase.CONFIGURING): frozenset({Phase.FAILED, Phase.CANCELED}),
+        # What runs already becomes what is wanted: nothing is rolled out.
+        (Transition.ADOPT, Phase.REQUESTED): frozenset({Phase.COMPLETED}),
         # The deadline ends what could not even be rolled back.
         (Transition.END, Phase.ROLLING_OUT): frozenset({Phase.FAILED}),
         (Transition.END, Phase.HEALTH_GATING): frozenset({Phase.FAILED}),
@@ -88,8 +91,14 @@ def noted(deployment: Deployment, phase: Phase, wave: int | None, word: str) -> 
 
 
 def ended(
-    deployment: Deployment, phase: Phase, now: datetime, *, error: OperationError | None = None, detail: str | None = None
+    deployment: Deployment,
+    phase: Phase,
+    now: datetime,
+    *,
+    by: Transition = Transition.END,
+    error: OperationError | None = None,
+    detail: str | None = None,
 ) -> Deployment:
     """The deployment with its terminal word. Raises `TransitionRefused`."""
-    closed = advanced(deployment, Transition.END, phase, now, detail=detail)
+    closed = advanced(deployment, by, phase, now, detail=detail)
     return closed.model_copy(update={"status": ENDS[phase], "ended_at": now, "error": error})

@@ -56,5 +56,13 @@ class IgnoreRules(Record):
     changed_at: datetime | None = None
 
 
+class RulesState(IgnoreRules):
+    environment_id: str
+
+
+class RulesReplaced(RulesState):
+    trace_id: str
+
+
 def is_left_out(rules: Sequence[IgnoreRule], service_id: str | None, kind: FindingKind, field: str) -> bool:
     return any(rule.leaves_out(service_id, kind, field) for rule in rules)

@@ -99,6 +99,13 @@ class Finding(Record):
         return self.status is FindingStatus.RESOLVED
 
 
+class FindingDecided(Finding):
+    """What is answered to a decision; `deployment_id`: what it began."""
+
+    trace_id: str
+    deployment_id: str | None = None
+
+
 class ScanStatus(StrEnum):
     COMPLETE = "Complete"
     INCOMPLETE = "Incomplete"

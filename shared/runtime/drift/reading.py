@@ -12,7 +12,7 @@ from typing import Any
 from shared.access.caller import Caller
 from shared.kernel.clock import newest_first
 from shared.kernel.errors import NotFound
-from shared.runtime.drift.model import MOST, PREFIX, Finding, FindingStatus, Scan
+from shared.runtime.drift.model import MOST, PREFIX, Finding, FindingKind, FindingStatus, Scan, Severity
 from shared.runtime.environments.isolation import Isolation
 from shared.store import keys
 from shared.store.port import Store
@@ -27,14 +27,31 @@ class FindingPage:
 
 
 @dataclass(frozen=True)
+class Filters:
+    """None: whichever; without a status all that are unresolved."""
+
+    status: FindingStatus | None = None
+    kind: FindingKind | None = None
+    severity: Severity | None = None
+    service_id: str | None = None
+
+    def let_pass(self, finding: Finding) -> bool:
+        of_status = finding.status is self.status if self.status else not finding.resolved
+        return (
+            of_status
+            and self.kind in (None, finding.kind)
+            and self.severity in (None, finding.severity)
+            and self.service_id in (None, finding.service_id)
+        )
+
+
+@dataclass(frozen=True)
 class DriftReader:
     store: Store
     isolation: Isolation
 
-    async def findings(
-        self, caller: Caller, environment_id: str, status: FindingStatus | None, limit: int, after: str
-    ) -> FindingPage:
-        """Up to `limit` findings, newest detection first: those of `status`, without one all that are unresolved.
+    async def findings(self, caller: Caller, environment_id: str, filters: Filters, limit: int, after: str) -> FindingPage:
+        """Up to `limit` findings, newest detection first.
 
         Raises `NotFound`, also for what is another tenant's.
         """
@@ -45,7 +62,7 @@ class DriftReader:
         scanned = admitted.rows.get(keys.SCAN)
         scan = read(Scan, partition, scanned) if scanned else Scan()
         found = read_all(Finding, partition, await self.store.list(partition, PREFIX, limit=MOST))
-        wanted = [finding for finding in found if _wanted(finding, status) and position(finding) > after]
+        wanted = [finding for finding in found if filters.let_pass(finding) and position(finding) > after]
         wanted.sort(key=position)
         shown = wanted[:limit]
         return FindingPage(
@@ -58,7 +75,3 @@ class DriftReader:
 def position(finding: Finding) -> str:
     """Where a finding stands in the list: fixed width, so that texts sort as times do."""
     return f"{newest_first(finding.detected_at)}-{finding.finding_id}"
-
-
-def _wanted(finding: Finding, status: FindingStatus | None) -> bool:
-    return finding.status is status if status else not finding.resolved

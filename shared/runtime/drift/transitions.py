@@ -16,6 +16,7 @@ class Transition(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     ACCEPT = "accept"
     REMEDIATE = "remediate"
+    ADOPT = "adopt"
 
 
 TRANSITIONS: Matrix[Transition, Status] = Matrix(
@@ -49,5 +50,10 @@ TRANSITIONS: Matrix[Transition, Status] = Matrix(
         (Transition.REMEDIATE, Status.REOPENED): frozenset({Status.REMEDIATING}),
         (Transition.REMEDIATE, Status.ACKNOWLEDGED): frozenset({Status.REMEDIATING}),
         (Transition.REMEDIATE, Status.ACCEPTED_UNTIL): frozenset({Status.REMEDIATING}),
+        # What was found is wanted from now on: there is no difference any more.
+        (Transition.ADOPT, Status.OPEN): frozenset({Status.RESOLVED}),
+        (Transition.ADOPT, Status.REOPENED): frozenset({Status.RESOLVED}),
+        (Transition.ADOPT, Status.ACKNOWLEDGED): frozenset({Status.RESOLVED}),
+        (Transition.ADOPT, Status.ACCEPTED_UNTIL): frozenset({Status.RESOLVED}),
     }
 )

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import Field
-
 from shared.events.journal import Journal
-from shared.kernel.record import Record
-from shared.operations.intent import Answer, Intent
+from shared.operations.intent import Answer, Intent, ReasonRequest
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.model import EnvironmentChange
 from shared.store import keys
-
-
-class ReasonRequest(Record):
-    """An action that may say why."""
-
-    reason: str | None = Field(default=None, max_length=1000)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from shared.operations.model import OPEN, Operation, OperationKind, OperationSta
 from shared.operations.permitted import permit_again
 from shared.runtime.decommissioning.service import Decommissioning
 from shared.runtime.deployments.service import Deployments
+from shared.runtime.drift.deciding import Deciding
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.service import Environments
 from shared.runtime.rotation.service import Rotations
@@ -35,6 +36,7 @@ class Retrying:
     enforcing: Enforcing
     decommissioning: Decommissioning
     rotations: Rotations
+    deciding: Deciding
 
     async def retry(self, intent: Intent, admitted: Admitted, operation_id: str, reason: str | None) -> Answer:
         """Raises `NotFound`, `InsufficientScope`, `NotRetryable`, `ReceiptRefused`, and what the kind itself raises."""
@@ -58,6 +60,8 @@ class Retrying:
             return await self.enforcing.again(intent, admitted, failed)
         if failed.kind is OperationKind.ROTATE_SECRET:
             return await self.rotations.again(intent, admitted, failed, permit)
+        if failed.kind in (OperationKind.ADOPT_DRIFT, OperationKind.REMEDIATE_DRIFT):
+            return await self.deciding.again(intent, admitted, failed, permit)
         raise NotRetryable(failed.status)
 
 

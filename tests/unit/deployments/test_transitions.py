@@ -32,6 +32,8 @@ ORDER = {
 def may(transition: Transition, current: Phase | None, target: Phase) -> bool:
     if transition is Transition.REQUEST:
         return (current, target) == (None, Phase.REQUESTED)
+    if transition is Transition.ADOPT:
+        return (current, target) == (Phase.REQUESTED, Phase.COMPLETED)
     if current is None:
         return False
     following, ends = (words.split() for words in ORDER[current])

@@ -8,13 +8,14 @@ from typing import Any
 from shared.access.caller import Caller
 from shared.kernel.record import Record
 from shared.operations.cancelling import Cancelling
-from shared.operations.intent import Answer, Intent
+from shared.operations.intent import Answer, Intent, ReasonRequest
 from shared.operations.model import WRITE_SCOPE, Operation
 from shared.runtime.decommissioning.service import Decommissioning, DecommissionRequest
+from shared.runtime.drift.deciding import Deciding
 from shared.runtime.environments.model import ProvisionRequest
 from shared.runtime.environments.service import Environments
 from shared.runtime.interventions.promoting import PromoteRequest, Promoting
-from shared.runtime.interventions.releasing import ReasonRequest, Releasing
+from shared.runtime.interventions.releasing import Releasing
 from shared.runtime.interventions.retrying import Retrying
 from tests.unit.doubles.world import CALLER, ENVIRONMENT, TENANT, World, begun
 
@@ -36,6 +37,7 @@ class People:
         self.decommissioning = Decommissioning(index, journal, world.catalog, clock)
         self.cancelling, self.promoting = Cancelling(journal, clock), Promoting(journal, clock)
         self.releasing = Releasing(journal, index)
+        self.deciding = Deciding(journal, world.deployments, clock)
         self.retrying = Retrying(
             journal,
             clock,
@@ -44,6 +46,7 @@ class People:
             world.enforcing,
             self.decommissioning,
             world.rotations,
+            self.deciding,
         )
 
     async def provision(self, own: str | None = None, **changes: Any) -> Operation:

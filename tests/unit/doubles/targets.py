@@ -7,9 +7,10 @@ is scripted by method and service: a list of errors, raised one by one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from shared.kernel.clock import Clock
 from shared.kernel.errors import Superseded
@@ -25,7 +26,7 @@ from shared.targets.port import (
     Workload,
 )
 
-Intrusion = Callable[[], None]
+STRANGE = "made-by-hand"  # a revision that is not the platform's
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ class FakeTarget:
 
     async def apply(self, site: Site, stamp: Stamp, workload: Workload) -> None:
         service = self._stamped("apply", stamp, workload.service_id, workload.revision)
-        standing = service.revisions.get(workload.revision)
-        if standing is None or not standing.running:
+        standing, service.scaled = service.revisions.get(workload.revision), None
+        if standing is None or not standing.running or standing.workload != workload:
             service.revisions[workload.revision] = Revision(workload, self.clock())
         if self.replaces:
             self._alone(service, workload.revision)
@@ -147,6 +148,22 @@ class FakeTarget:
             serving=name == service.serving,
             settled=ready or not revision.running,
         )
+
+    def change(self, service_id: str, **wanted: Any) -> None:
+        """Somebody changes what serves, behind the platform's back; its count and bounds make no other revision."""
+        service = self.services[service_id]
+        workload = service.revisions[service.serving or ""].workload.model_copy(update=wanted)
+        if "scaling" in wanted:
+            service.scaled = workload
+        if set(wanted) <= {"replicas", "scaling"}:
+            service.revisions[service.serving or ""] = Revision(workload, self.clock())
+            return
+        service.revisions[STRANGE] = Revision(workload, self.clock())
+        self._alone(service, STRANGE)
+
+    def plant(self, workload: Workload) -> None:
+        """Somebody runs a service of their own."""
+        self.services[workload.service_id] = Service({STRANGE: Revision(workload, self.clock())}, STRANGE)
 
     def running(self, service_id: str) -> list[str]:
         """The images that run for the service, whether they serve or not."""

@@ -44,6 +44,10 @@ FROM_AND_TO = {
         {Status.OPEN, Status.REOPENED, Status.ACKNOWLEDGED, Status.ACCEPTED_UNTIL},
         Status.ACCEPTED_UNTIL,
     ),
+    Transition.ADOPT: (
+        {Status.OPEN, Status.REOPENED, Status.ACKNOWLEDGED, Status.ACCEPTED_UNTIL},
+        Status.RESOLVED,
+    ),
     Transition.REMEDIATE: (
         {Status.OPEN, Status.REOPENED, Status.ACKNOWLEDGED, Status.ACCEPTED_UNTIL},
         Status.REMEDIATING,

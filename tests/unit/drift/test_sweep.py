@@ -14,7 +14,7 @@ from shared.runtime.configurations.reading import Configurations
 from shared.runtime.drift.ground import Surveying
 from shared.runtime.drift.model import PREFIX, Finding, Scan, ScanStatus
 from shared.runtime.drift.model import FindingStatus as Status
-from shared.runtime.drift.reading import DriftReader
+from shared.runtime.drift.reading import DriftReader, Filters
 from shared.runtime.drift.sweep import Deps, scan_environment, scan_shard
 from shared.runtime.environments.infrastructure import InfrastructureLook, Looks, ResourceChange, ResourceDifference
 from shared.runtime.environments.model import ComputeTarget, EnvironmentStatus
@@ -432,7 +432,7 @@ class _Together(Cloud):
 async def read_all_pages(world: World, status: Status | None, limit: int) -> list[list[dict]]:
     reader, pages, after = DriftReader(world.store, world.isolation), [], ""
     while True:
-        page = await reader.findings(CALLER, world.environment.environment_id, status, limit, after)
+        page = await reader.findings(CALLER, world.environment.environment_id, Filters(status), limit, after)
         pages.append(page.findings)
         if page.after is None:
             return pages
@@ -460,10 +460,10 @@ async def test_the_answer_tells_the_last_scan_and_that_there_was_none(world: Wor
     await drifted(world)
     reader = DriftReader(world.store, world.isolation)
     environment_id = world.environment.environment_id
-    page = await reader.findings(CALLER, environment_id, None, 50, "")
+    page = await reader.findings(CALLER, environment_id, Filters(), 50, "")
     assert (page.findings, page.last_scan.document()) == ([], {"status": "Never", "notReached": []})
     await scan(world)
-    page = await reader.findings(CALLER, environment_id, None, 50, "")
+    page = await reader.findings(CALLER, environment_id, Filters(), 50, "")
     at = "2026-06-11T12:05:00Z"
     assert page.last_scan.document() == {"startedAt": at, "completedAt": at, "status": "Complete", "notReached": []}
 
@@ -477,5 +477,5 @@ async def test_findings_of_what_is_not_the_tenants_are_not_found(world: World) -
     mine = world.environment.environment_id
     for caller, ident in ((other, mine), (CALLER, "env-0000000000000000"), (CALLER, finding.finding_id), (CALLER, "x")):
         with pytest.raises(NotFound) as raised:
-            await reader.findings(caller, ident, None, 50, "")
+            await reader.findings(caller, ident, Filters(), 50, "")
         assert (raised.value.kind, raised.value.ident) == ("environment", ident)

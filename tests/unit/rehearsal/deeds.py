@@ -71,6 +71,7 @@ def deeds(before: Seen, after: Seen) -> set[Deed]:
         *_services(before, after),
         *_desired(before, after),
         *_gates(before, after),
+        *_decided(before, after),
         *_told(before, after),
     }
 
@@ -160,6 +161,15 @@ def _gates(before: Seen, after: Seen) -> Iterator[Deed]:
             yield "judge", f"deployments/{deployment}"
         elif "overridden" in row and "overridden" not in earlier:
             yield "pass", f"deployments/{deployment}"
+
+
+def _decided(before: Seen, after: Seen) -> Iterator[Deed]:
+    words = {"Acknowledged": "acknowledge", "AcceptedUntil": "accept", "Remediating": "remediate", "Resolved": "adopt"}
+    for key, row in after.of("drift-").items():
+        if row != before.rows.get(key) and "decision" in row:
+            yield words[row["status"]], f"findings/{key}"
+    if before.rows.get("ignore") != after.rows.get("ignore"):
+        yield "replace", "drift/ignore-rules"
 
 
 def _told(before: Seen, after: Seen) -> Iterator[Deed]:
