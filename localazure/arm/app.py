@@ -29,6 +29,7 @@ from localazure.arm.groups import ResourceGroups
 from localazure.arm.ingress import Ingress
 from localazure.arm.job_kind import Jobs
 from localazure.arm.jobs import JobRunner
+from localazure.arm.kept_kinds import kept
 from localazure.arm.operations import Operation
 from localazure.arm.outsider import Outsider, Outsiders
 from localazure.arm.platform_kinds import (
@@ -198,6 +199,7 @@ def application(
         Workspaces(records),
         StorageAccounts(records),
         ServiceBusNamespaces(records),
+        *kept(records),
         ManagedClusters(records, cluster),
         RoleAssignments(records),
         Plans(web),

@@ -16,7 +16,7 @@ from infra.components.ground import Named
 from infra.provisioner.engine import EngineSettings, load
 from infra.provisioner.pulumi_engine.adoption import Adoption
 from infra.provisioner.pulumi_engine.failures import judged
-from infra.provisioner.pulumi_engine.locks import Claim, Locks, announced, claim_of, holders
+from infra.provisioner.pulumi_engine.locks import Claim, Locks, announce, announced, claim_of, holders
 from infra.provisioner.pulumi_engine.stacks import stack_name
 from shared.kernel.errors import Refused, Transient
 from tests.infra.cloud import record
@@ -69,6 +69,15 @@ def test_announcements_survive_their_tags_and_foreign_tags_are_none() -> None:
     assert len(claim.text) <= 256
 
 
+def test_a_job_that_is_started_again_does_not_forget_whom_it_follows() -> None:
+    """It runs the same attempt; the lock that it meets is its predecessor's."""
+    stack, starts = Stack({}), [NOW + timedelta(minutes=number) for number in range(10)]
+    for at in starts:
+        announce(stack, claim_of(record(attempt=1), at))  # type: ignore[arg-type]
+    remembered = sorted(claim.at for claim in announced(stack.tags))
+    assert remembered == starts[-8:]
+
+
 class Stack:
     """As far as locks look at it."""
 
@@ -78,6 +87,9 @@ class Stack:
 
     def list_tags(self) -> dict[str, str]:
         return self.tags
+
+    def set_tag(self, name: str, text: str) -> None:
+        self.tags[name] = text
 
     def cancel(self) -> None:
         self.cancelled += 1

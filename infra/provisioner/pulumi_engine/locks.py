@@ -34,7 +34,7 @@ from shared.kernel.errors import Transient
 T = TypeVar("T")
 STEP: Final = "StateLock"
 _HELD: Final = re.compile(r"created by (?P<user>.*?)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<at>\S+)")
-_REMEMBERED: Final = 8  # attempts
+_PLACES: Final = tuple(f"cs-claim-{number}" for number in range(8))  # how many of the last starts are remembered
 _SKEW: Final = timedelta(seconds=5)  # a lock's time is in whole seconds, and clocks differ
 _POLL: Final = 1.0
 
@@ -83,12 +83,17 @@ def claim_of(record: EnvironmentRecord, now: datetime | None = None) -> Claim:
 
 
 def announce(stack: Stack, claim: Claim) -> None:
-    """Blocks."""
-    stack.set_tag(f"cs-claim-{claim.attempt % _REMEMBERED}", claim.text)
+    """In the place of the oldest: a job that is started again runs the same attempt, and whom it follows must not be
+    forgotten. Blocks."""
+    tags = stack.list_tags()
+    standing = {place: Claim.read(tags.get(place, "")) for place in _PLACES}
+    free = [place for place, known in standing.items() if known is None]
+    oldest = sorted((known.at, place) for place, known in standing.items() if known is not None)
+    stack.set_tag(free[0] if free else oldest[0][1], claim.text)
 
 
 def announced(tags: Mapping[str, str]) -> list[Claim]:
-    claims = (Claim.read(text) for name, text in tags.items() if name.startswith("cs-claim-"))
+    claims = (Claim.read(text) for name, text in tags.items() if name in _PLACES)
     return [claim for claim in claims if claim is not None]
 
 

@@ -1,7 +1,4 @@
-"""The ARM stand-in for these tests: all that an environment consists of, faults and stops on demand, a log of creations.
-
-What the local Azure does not emulate (networks, private endpoints, diagnostic settings) is kept here as it was sent.
-"""
+"""The ARM stand-in for these tests: faults and stops on demand, a log of creations."""
 
 from __future__ import annotations
 
@@ -12,64 +9,21 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import httpx
 import uvicorn
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from localazure.arm.answer import Answer, Call
 from localazure.arm.app import Application, application
-from localazure.arm.errors import ArmError
 from localazure.arm.jobs import JobRunner
-from localazure.arm.kind import Kind
 from localazure.arm.platform_kinds import Cluster
-from localazure.arm.records import Resource
 from localazure.shelf import Shelf
 from tests.localazure.arm.conftest import server_context
 from tests.localazure.arm.doubles import Runner, Vaults
 
 VERSION = "2025-01-01"
-
-
-class Plain(Kind):
-    """Kept as it was sent, with what lies below it."""
-
-    lasting: ClassVar[bool] = False
-
-    async def descend(self, call: Call, resource: Resource) -> Answer:
-        below = resource.facts.setdefault("below", {})
-        key = "/".join(call.target.below).lower()
-        if call.method == "PUT":
-            status = 200 if key in below else 201
-            below[key] = {"id": f"{resource.id}/{'/'.join(call.target.below)}", "name": call.target.below[-1], **call.body}
-            self.records.save(resource)
-            return Answer(status, below[key])
-        if key not in below:
-            raise ArmError(404, "NotFound", f"There is no {key}.")
-        found = below[key]
-        if call.method == "DELETE":
-            del below[key]
-            self.records.save(resource)
-        return Answer(200, found)
-
-
-class Anywhere(Plain):
-    located: ClassVar[bool] = False
-
-
-def kinds(app: Application) -> None:
-    """Teach it what the local Azure does not know."""
-    records = app.resources.records
-    tracked = (
-        "Microsoft.Network/virtualNetworks",
-        "Microsoft.Network/networkSecurityGroups",
-        "Microsoft.Network/privateEndpoints",
-        "Microsoft.Network/privateDnsZones",
-    )
-    app.resources.emulate(*(type("Tracked", (Plain,), {"type": one})(records) for one in tracked))
-    app.resources.emulate(type("Extension", (Anywhere,), {"type": "Microsoft.Insights/diagnosticSettings"})(records))
 
 
 @dataclass
@@ -126,7 +80,6 @@ async def serving(folder: Path, certificate: Path) -> AsyncIterator[StandIn]:
         tls=server_context(certificate),
         delay_seconds=0.02,
     )
-    kinds(app)
     stand_in = StandIn(app)
     config = uvicorn.Config(stand_in, port=0, log_level="error", lifespan="on", timeout_graceful_shutdown=1)
     config.load()
