@@ -6,9 +6,11 @@ default that fits.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from pathlib import Path
+from typing import Final, TypeAlias
 
 import pulumi
 
@@ -16,30 +18,30 @@ from infra.platform.described import Described
 from infra.platform.durable import HUB
 
 Text: TypeAlias = pulumi.Input[str]
+ROOT = Path(__file__).resolve().parents[2]
 ENGINE = "infra.provisioner.pulumi_engine"
 
-PACE: dict[str, str] = {
-    "SWEEP_SHARDS": "16",
-    "GOVERNANCE_RECEIPT_HOURS": "24",
-    "GATE_WAIT_SECONDS": "0",
-    "GATE_STABLE_SECONDS": "60",
-    "GATE_RETRY_TIMEOUT_SECONDS": "300",
-    "HEALTH_SCHEDULE": "*/30 * * * * *",
-    "DRIFT_SCHEDULE": "0 */5 * * * *",
-    "UPKEEP_SCHEDULE": "*/30 * * * * *",
-    "HEALTH_INTERVAL_SECONDS": "30",
-    "DRIFT_INTERVAL_SECONDS": "300",
-    "UPKEEP_INTERVAL_SECONDS": "30",
-    "INFRASTRUCTURE_INTERVAL_SECONDS": "21600",
-    "PROBE_TIMEOUT_SECONDS": "5",
-    "PROBE_ATTEMPTS": "2",
-    "HEALTH_FAILURES": "2",
-    "HEALTH_SUCCESSES": "2",
-    "TRANSIENT_BUDGET_SECONDS": "600",
-    "OPERATION_POLL_SECONDS": "60",
-    "ACTIVITY_LIMIT_SECONDS": "600",
-    "TENANT_REQUESTS_PER_SECOND": "100",
-}
+# What the sample has a value for and Azure another one, or none.
+_OWN: Final = frozenset(
+    {
+        "FUNCTIONS_WORKER_RUNTIME",
+        "AzureWebJobsStorage",
+        "AzureWebJobsDisableHomepage",
+        "TASKHUB_NAME",
+        "TABLES_CONNECTION",
+        "PLACEMENT_SUBSCRIPTION_ID",
+        "IMAGE_REGISTRIES",
+    }
+)
+
+
+def _everywhere() -> dict[str, str]:
+    """What is the same on every machine, as `local.settings.sample.json` has it: how long things take, how often."""
+    values = json.loads((ROOT / "local.settings.sample.json").read_text(encoding="utf-8"))["Values"]
+    return {name: value for name, value in values.items() if value and name not in _OWN and not name.startswith("GRPC_")}
+
+
+PACE: Final[dict[str, str]] = {**_everywhere(), "SWEEP_SHARDS": "16"}
 
 
 GRPC_PORT = 8080
@@ -66,8 +68,6 @@ def shared_settings(described: Described, found: Found, client_id: Text, signing
     registries = pulumi.Output.all(found.registry, *described.registries).apply(lambda names: ",".join(map(str, names)))
     return {
         **PACE,
-        "OIDC_AUDIENCE": "api://runtime-cloud",
-        "OIDC_TENANT_CLAIM": "tenantId",
         **described.app_settings,
         "TASKHUB_NAME": HUB,
         "TABLES_ENDPOINT": found.tables_endpoint,

@@ -26,6 +26,7 @@ def tree(tmp_path: Path) -> Path:
     """What the commands are run in: configuring writes beside the program."""
     for name in ("infra", "shared"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "local.settings.sample.json", tmp_path)
     return tmp_path
 
 
