@@ -1,4 +1,6 @@
-"""`python -m benchmarks [NAME …]`: measure, print one table. Names: import, deployment, grpc, requests, orchestration."""
+"""`python -m benchmarks [NAME …]`: measure, print one table.
+
+Names: import, deployment, drift, grpc, requests, orchestration."""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cold_import, deployment_cpu, grpc, health_requests, orchestration
+from benchmarks import cold_import, deployment_cpu, drift_sweep, grpc, health_requests, orchestration
 from benchmarks.platform import Platform, serving
 from benchmarks.ratio import Ratio
 
@@ -21,6 +23,7 @@ def _requests(platform: Platform) -> Iterator[Ratio]:
 ALONE: Mapping[str, Callable[[], Iterator[Ratio]]] = {
     "import": cold_import.measure,
     "deployment": deployment_cpu.measure,
+    "drift": drift_sweep.measure,
     "grpc": grpc.measure,
 }
 ON_PLATFORM: Mapping[str, Callable[[Platform], Iterator[Ratio]]] = {

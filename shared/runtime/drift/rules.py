@@ -14,12 +14,13 @@ from shared.runtime.drift.model import FindingKind, Owner
 from shared.runtime.drift.redaction import ABSENT, REFERENCE, Redaction, cut
 from shared.runtime.scaling.model import Enforcement, ScalingPolicy, keeps
 from shared.targets import naming
-from shared.targets.port import Field, Holder, Observation, ObservedBounds, ObservedRevision, SecretReference
+from shared.targets.port import Field, Holder, Observation, ObservedBounds, ObservedRevision, Scaling, SecretReference
 
 ENFORCED = frozenset({Enforcement.ENFORCED, Enforcement.PARTIAL})
 NO_REFERENCE = "a value, not a reference"
 NO_AUTOSCALER = "no autoscaler"
 NO_POLICY = "no policy"
+PAUSED = "paused: no autoscaler"
 AS_DEPLOYED = "as deployed"
 CHANGED = "changed in place"
 
@@ -117,27 +118,21 @@ def _reference(actual: str | None) -> str:
 
 
 def scaling(seen: Seen) -> Parts:
-    """A policy that is enforced, or that nobody applied: bounds, or that nothing scales at all."""
+    """A policy that was enforced and is not kept, and an autoscaler that no policy asked for."""
     policy, bounds = seen.policy, seen.observation.bounds
+    actual = _told(bounds) if bounds else NO_AUTOSCALER
     if policy is None:
         strange = bounds is not None and seen.placed.workload.scaling is None
-        return [Part("bounds", NO_POLICY, _told(bounds))] if bounds is not None and strange else NONE
-    if policy.enforcement not in ENFORCED:
-        return None
-    kept = keeps(policy, seen.observation)
+        return [Part("bounds", NO_POLICY, actual)] if strange else NONE
+    kept = keeps(policy, seen.observation) if policy.enforcement in ENFORCED else None
     if kept is None:
         return None
-    return NONE if kept else [Part("bounds", _wanted(policy), NO_AUTOSCALER if bounds is None else _told(bounds))]
-
-
-def _wanted(policy: ScalingPolicy) -> str:
     wanted = policy.honoured()
-    if wanted is None:
-        return NO_AUTOSCALER
-    return _told(ObservedBounds(min_replicas=wanted.min_replicas, max_replicas=wanted.max_replicas))
+    desired = _told(wanted) if wanted else PAUSED
+    return NONE if kept else [Part("bounds", desired, actual)]
 
 
-def _told(bounds: ObservedBounds) -> str:
+def _told(bounds: ObservedBounds | Scaling) -> str:
     return f"{bounds.min_replicas} to {bounds.max_replicas} replicas"
 
 
