@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 WITH = exec $(PYTHON) tools/setup.py --
 
-.PHONY: setup run demo test test-infra e2e-pulumi settle check bench lock schemas
+.PHONY: setup run demo test test-infra e2e-pulumi tools e2e-kubernetes settle check bench lock schemas
 
 setup:
 	@exec $(PYTHON) tools/setup.py
@@ -24,6 +24,12 @@ test-infra:
 
 e2e-pulumi:
 	@$(WITH) -m tools.infra -rs tests/infra/e2e tests/infra/test_engine_conformance.py $(ARGS)
+
+tools:
+	@$(WITH) -m tools.kubernetes $(ARGS)
+
+e2e-kubernetes:
+	@$(WITH) -m pytest -rs -m "not settle" tests/targets/test_conformance.py tests/targets/test_aks.py tests/targets/test_kubernetes_alike.py -k aks $(ARGS)
 
 settle:
 	@$(WITH) -m pytest -m settle tests/settle $(ARGS)

@@ -1,4 +1,4 @@
-"""The command line: `up` runs the platform, `token` mints a bearer token for it."""
+"""The command line: `up` runs the platform, `kubernetes` a real Kubernetes alone, `token` mints a bearer token for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from localazure.layout import Layout
+from localazure.layout import REAL, STAND_IN, Layout
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_DATA = ROOT / ".local"
@@ -38,9 +38,26 @@ def _up(options: argparse.Namespace) -> int:
     from localazure.supervisor import Options, Trouble, up
     from localazure.supervisor.run import announce
 
-    wanted = Options(options.data.resolve(), ROOT, options.port, options.reset, options.quick)
+    wanted = Options(options.data.resolve(), ROOT, options.port, options.reset, options.quick, options.kubernetes)
     try:
         up(wanted, ready=options.ready or announce)
+    except Trouble as trouble:
+        _complain(str(trouble))
+        return 1
+    return 0
+
+
+def _kubernetes(options: argparse.Namespace) -> int:
+    from localazure.supervisor import Options, Trouble, up
+    from localazure.supervisor.run import announce
+    from localazure.supervisor.table import kubernetes_alone
+
+    def ready(layout: Layout, serving: Mapping[str, Any]) -> None:
+        announce(layout, {"kubernetes": serving["kubernetes"], "kubeconfig": str(layout.kubeconfig)})
+
+    wanted = Options(options.data.resolve(), ROOT, 0, options.reset, quick=False, kubernetes=REAL)
+    try:
+        up(wanted, ready=ready, compose=kubernetes_alone)
     except Trouble as trouble:
         _complain(str(trouble))
         return 1
@@ -69,7 +86,12 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--data", type=Path, default=DEFAULT_DATA, help="data folder (default .local)")
     up.add_argument("--reset", action="store_true", help="empty the data folder first")
     up.add_argument("--quick", action="store_true", help="short gates, sweeps and locks")
+    up.add_argument("--kubernetes", choices=[STAND_IN, REAL], default=STAND_IN, help="real: what `make tools` has built")
     up.set_defaults(run=_up)
+    kubernetes = commands.add_parser("kubernetes", help="run a real Kubernetes alone until Ctrl-C")
+    kubernetes.add_argument("--data", type=Path, default=DEFAULT_DATA, help="data folder (default .local)")
+    kubernetes.add_argument("--reset", action="store_true", help="empty the data folder first")
+    kubernetes.set_defaults(run=_kubernetes)
     token = commands.add_parser("token", help="print a bearer token")
     token.add_argument("--tenant", required=True)
     token.add_argument("--scopes", required=True, help="separated by spaces")

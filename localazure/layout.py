@@ -17,6 +17,7 @@ from typing import Any
 from localazure.writing import replace
 
 LOOPBACK = "127.0.0.1"
+STAND_IN, REAL = "stand-in", "real"  # which Kubernetes
 OURS = range(14000, 20000)  # the workload runner draws from 20000 on
 
 # One name per listening socket. `tables` is where the app finds Table Storage; `azuriteTables` is Azurite itself behind it.
@@ -36,6 +37,10 @@ PORT_NAMES = (
     "arm",
     "kubernetes",
     "registry",
+    "kubernetesApi",  # the real API server, behind `kubernetes`, with what it is kept by and whom it asks
+    "kubernetesHooks",
+    "etcd",
+    "etcdPeers",
     "grpc",
 )
 
@@ -60,6 +65,11 @@ class Layout:
     def quick(self) -> bool:
         """Whether `up --quick` was asked for: short gates, sweeps and message locks."""
         return bool(json.loads((self.data / "options.json").read_text())["quick"])
+
+    @property
+    def real_kubernetes(self) -> bool:
+        """Whether `up --kubernetes real` was asked for."""
+        return bool(json.loads((self.data / "options.json").read_text())["kubernetes"] == REAL)
 
     @property
     def state(self) -> Path:

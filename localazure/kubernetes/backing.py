@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from localazure.kubernetes.cabinet import Cabinet, Object
+from localazure.kubernetes.cabinet import Object, Objects
 from localazure.kubernetes.environment import resolve
 from localazure.kubernetes.kinds import DEPLOYMENT, POD, REPLICA_SET
 from localazure.shelf import Shelf
@@ -33,8 +33,8 @@ def identity(namespace: str, name: str, *labels: Mapping[str, str]) -> tuple[str
 
 
 class Backing:
-    def __init__(self, cabinet: Cabinet, workloads: ReplicaHost, shelf: Shelf) -> None:
-        self._cabinet = cabinet
+    def __init__(self, objects: Objects, workloads: ReplicaHost, shelf: Shelf) -> None:
+        self._objects = objects
         self._workloads = workloads
         self._shelf = shelf
         self._places: dict[tuple[str, str], tuple[str, str]] = {}  # (namespace, replica set) → (environment, service)
@@ -45,12 +45,12 @@ class Backing:
     def resolve(self, replica_set: Object) -> dict[str, str]:
         """The environment of the first container. Raises `Unresolved`."""
         template = replica_set["spec"]["template"]
-        return resolve(template["spec"]["containers"][0], replica_set["metadata"]["namespace"], template, self._cabinet)
+        return resolve(template["spec"]["containers"][0], replica_set["metadata"]["namespace"], template, self._objects)
 
-    async def start(self, replica_set: Object, pod_name: str, env: Mapping[str, str]) -> Replica:
-        """Make the container of a pod run; idempotent."""
+    async def start(self, replica_set: Object, pod_name: str, env: Mapping[str, str], port: int | None = None) -> Replica:
+        """Make the container of a pod run, on a port that was drawn for it if there is one; idempotent."""
         revision = self._revision(replica_set, env)
-        await self._workloads.start(revision, pod_name)
+        await self._workloads.start(revision, pod_name, port)
         return next(replica for replica in self._workloads.replicas(revision.key) if replica.name == pod_name)
 
     async def announce(self, replica_set: Object, env: Mapping[str, str]) -> None:
@@ -76,10 +76,10 @@ class Backing:
     async def forget_gone(self) -> None:
         """Stop what runs for replica sets that are no more; pods that were orphaned keep running."""
         for (namespace, name), place in list(self._places.items()):
-            if self._cabinet.get(REPLICA_SET, namespace, name) is not None:
+            if self._objects.get(REPLICA_SET, namespace, name) is not None:
                 continue
             key = Revision(*place, TARGET, name, "").key
-            left = {pod["metadata"]["name"] for pod in pods_of(self._cabinet, namespace, name)}
+            left = {pod["metadata"]["name"] for pod in pods_of(self._objects, namespace, name)}
             for replica in self._workloads.replicas(key):
                 if replica.name not in left:
                     await self._workloads.stop(key, replica.name)
@@ -112,11 +112,11 @@ class Backing:
         metadata = replica_set["metadata"]
         labels = replica_set["spec"]["template"].get("metadata", {}).get("labels") or {}
         owner = next(iter(metadata.get("ownerReferences") or ()), {"name": metadata["name"]})
-        deployment = self._cabinet.get(DEPLOYMENT, metadata["namespace"], owner["name"]) or {"metadata": {}}
+        deployment = self._objects.get(DEPLOYMENT, metadata["namespace"], owner["name"]) or {"metadata": {}}
         return identity(metadata["namespace"], owner["name"], labels, deployment["metadata"].get("labels") or {})
 
 
-def pods_of(cabinet: Cabinet, namespace: str, replica_set: str) -> list[Object]:
+def pods_of(objects: Objects, namespace: str, replica_set: str) -> list[Object]:
     """The pods that a replica set made, by their generated names: also after it is gone."""
     prefix = f"{replica_set}-"
-    return [pod for pod in cabinet.all(POD, namespace) if pod["metadata"].get("generateName") == prefix]
+    return [pod for pod in objects.all(POD, namespace) if pod["metadata"].get("generateName") == prefix]

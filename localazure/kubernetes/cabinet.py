@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from localazure.kubernetes.history import Change, History
 from localazure.kubernetes.kinds import KINDS, Kind
@@ -21,7 +21,18 @@ Object = dict[str, Any]
 Listener = Callable[[Kind, Object, bool], None]  # kind, the object as stored or as it last was, whether it is gone
 
 
+class Objects(Protocol):
+    """What is known of the objects of a cluster, by whoever knows it."""
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object | None: ...
+
+    def all(self, kind: Kind, namespace: str | None = None) -> list[Object]:
+        """Objects of one kind, of one namespace or of all (None), in the order of namespace and name."""
+
+
 class Cabinet:
+    """Implements `Objects`."""
+
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._objects: dict[Kind, dict[str, dict[str, Object]]] = {kind: {} for kind in KINDS}  # by namespace, name
@@ -47,7 +58,6 @@ class Cabinet:
         return self._objects[kind].get(namespace, {}).get(name)
 
     def all(self, kind: Kind, namespace: str | None = None) -> list[Object]:
-        """Objects of one kind, of one namespace or of all (None), in the order of namespace and name."""
         held = self._objects[kind]
         namespaces = sorted(held) if namespace is None else [namespace]
         return [held[space][name] for space in namespaces if space in held for name in sorted(held[space])]

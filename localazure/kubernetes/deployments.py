@@ -179,8 +179,12 @@ class Deployments:
 
     def _serve(self, sets: Sequence[Object]) -> None:
         if sets:
-            serving = max(sets, key=lambda each: (each.get("status", {}).get("readyReplicas", 0), _revision(each)))
-            self._backing.serve(serving)
+            self._backing.serve(serving_of(sets))
+
+
+def serving_of(sets: Sequence[Object]) -> Object:
+    """Of a deployment's replica sets the one that serves."""
+    return max(sets, key=lambda each: (each.get("status", {}).get("readyReplicas", 0), _revision(each)))
 
 
 def _revision(replica_set: Object) -> int:

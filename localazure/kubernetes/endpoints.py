@@ -14,7 +14,7 @@ from localazure.kubernetes.bodies import applied_scale, document, mapping, objec
 from localazure.kubernetes.cabinet import Object
 from localazure.kubernetes.kinds import POD, Kind
 from localazure.kubernetes.ownership import Owner
-from localazure.kubernetes.paging import continue_token, number, resume_point
+from localazure.kubernetes.paging import continue_token, number, resume_point, version
 from localazure.kubernetes.registry import Registry
 from localazure.kubernetes.routes import Route
 from localazure.kubernetes.scale import rescaled, scale_of
@@ -60,6 +60,10 @@ class Endpoints:
 
     def _list(self, call: Call, route: Route) -> Reply:
         kind, cabinet = route.kind, self._registry.cabinet
+        try:
+            version(call.query.get("resourceVersion", ""))
+        except ValueError as unreadable:
+            raise Refusal(400, f"invalid resource version: {unreadable}") from None
         found = self._select(call, route)
         after = resume_point(call.query.get("continue", ""))
         found = [thing for thing in found if _place(thing) > after]

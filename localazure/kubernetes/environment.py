@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from localazure.kubernetes.cabinet import Cabinet
+from localazure.kubernetes.cabinet import Objects
 from localazure.kubernetes.kinds import CONFIG_MAP, SECRET_PROVIDER_CLASS
 from localazure.layout import LOOPBACK
 
@@ -29,26 +29,26 @@ class Unresolved(Exception):
     """A ConfigMap, or a key of it, that a container needs and that is not there."""
 
 
-def resolve(container: Mapping[str, Any], namespace: str, template: Mapping[str, Any], cabinet: Cabinet) -> dict[str, str]:
+def resolve(container: Mapping[str, Any], namespace: str, template: Mapping[str, Any], objects: Objects) -> dict[str, str]:
     """Raises `Unresolved` with the message of the container's waiting state."""
     resolved: dict[str, str] = {}
     for source in container.get("envFrom") or ():
         if reference := source.get("configMapRef"):
-            data = _config_map(reference, namespace, cabinet) or {}
+            data = _config_map(reference, namespace, objects) or {}
             resolved |= {source.get("prefix", "") + key: value for key, value in data.items()}
     for variable in container.get("env") or ():
         value = variable.get("value", "")
         if source := variable.get("valueFrom"):
-            value = _referenced(source, namespace, template, cabinet)
+            value = _referenced(source, namespace, template, objects)
         else:
             value = _expand(value, resolved)
         if value is not None:
             resolved[variable["name"]] = value
-    files = _mounted(container, namespace, template, cabinet)
+    files = _mounted(container, namespace, template, objects)
     return {name: files.get(value, value) for name, value in resolved.items()}
 
 
-def _mounted(container: Mapping[str, Any], namespace: str, template: Mapping[str, Any], cabinet: Cabinet) -> dict[str, str]:
+def _mounted(container: Mapping[str, Any], namespace: str, template: Mapping[str, Any], objects: Objects) -> dict[str, str]:
     """Path → `keyvault:<uri>` for the files of every vault that the container mounts."""
     volumes = {one["name"]: one.get("csi") or {} for one in template.get("spec", {}).get("volumes") or ()}
     files: dict[str, str] = {}
@@ -56,30 +56,30 @@ def _mounted(container: Mapping[str, Any], namespace: str, template: Mapping[str
         csi = volumes.get(mount["name"], {})
         if csi.get("driver") == CSI_DRIVER:
             name = (csi.get("volumeAttributes") or {}).get("secretProviderClass", "")
-            files |= {f"{mount['mountPath']}/{file}": f"keyvault:{uri}" for file, uri in _files(name, namespace, cabinet)}
+            files |= {f"{mount['mountPath']}/{file}": f"keyvault:{uri}" for file, uri in _files(name, namespace, objects)}
     return files
 
 
-def _files(name: str, namespace: str, cabinet: Cabinet) -> list[tuple[str, str]]:
+def _files(name: str, namespace: str, objects: Objects) -> list[tuple[str, str]]:
     """(file, secret identifier) of one class, read as the Azure provider reads it."""
-    held = cabinet.get(SECRET_PROVIDER_CLASS, namespace, name)
+    held = objects.get(SECRET_PROVIDER_CLASS, namespace, name)
     if held is None:
         raise Unresolved(f"failed to get secretproviderclass {namespace}/{name}, error: not found")
     parameters = held.get("spec", {}).get("parameters") or {}
     vault = f"https://{parameters.get('keyvaultName')}.vault.azure.net/secrets"
     try:
-        objects = [yaml.safe_load(one) for one in yaml.safe_load(parameters.get("objects") or "{}").get("array") or ()]
+        entries = [yaml.safe_load(one) for one in yaml.safe_load(parameters.get("objects") or "{}").get("array") or ()]
         return [
             (one.get("objectAlias") or one["objectName"], f"{vault}/{one['objectName']}/{one.get('objectVersion', '')}")
-            for one in objects
+            for one in entries
         ]
     except (yaml.YAMLError, AttributeError, KeyError, TypeError):
         raise Unresolved(f"failed to unmarshal objects of secretproviderclass {namespace}/{name}") from None
 
 
-def _referenced(source: Mapping[str, Any], namespace: str, template: Mapping[str, Any], cabinet: Cabinet) -> str | None:
+def _referenced(source: Mapping[str, Any], namespace: str, template: Mapping[str, Any], objects: Objects) -> str | None:
     if reference := source.get("configMapKeyRef"):
-        data = _config_map(reference, namespace, cabinet)
+        data = _config_map(reference, namespace, objects)
         value = None if data is None else data.get(reference["key"])
         if value is None and not reference.get("optional"):
             raise Unresolved(f"couldn't find key {reference['key']} in ConfigMap {namespace}/{reference['name']}")
@@ -91,8 +91,8 @@ def _referenced(source: Mapping[str, Any], namespace: str, template: Mapping[str
     return f"resourceFieldRef:{(source.get('resourceFieldRef') or {}).get('resource', '')}"
 
 
-def _config_map(reference: Mapping[str, Any], namespace: str, cabinet: Cabinet) -> dict[str, str] | None:
-    held = cabinet.get(CONFIG_MAP, namespace, reference["name"])
+def _config_map(reference: Mapping[str, Any], namespace: str, objects: Objects) -> dict[str, str] | None:
+    held = objects.get(CONFIG_MAP, namespace, reference["name"])
     if held is not None:
         return dict(held.get("data") or {})
     if reference.get("optional"):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localazure.kubernetes.backing import identity
-from localazure.kubernetes.cabinet import Object
+from localazure.kubernetes.cabinet import Object, Objects
 from localazure.kubernetes.kinds import DEPLOYMENT
 from localazure.kubernetes.ownership import Owner
 from localazure.kubernetes.registry import Registry
@@ -26,7 +26,7 @@ class Outsider:
 
         Raises `Refusal` for what the API server does not allow.
         """
-        deployment = self._find(environment_id, service_id)
+        deployment = found(self._registry.cabinet, environment_id, service_id)
         if deployment is None:
             return False
         place = (deployment["metadata"]["namespace"], deployment["metadata"]["name"])
@@ -34,7 +34,7 @@ class Outsider:
             self._registry.delete(DEPLOYMENT, *place)
             return True
         if wanted.get("image") is not None or wanted.get("env"):
-            self._registry.update(DEPLOYMENT, *place, lambda standing: _edited(standing, wanted), _EDIT)
+            self._registry.update(DEPLOYMENT, *place, lambda standing: edited(standing, wanted), _EDIT)
         if (replicas := wanted.get("replicas")) is not None:
             self._registry.update(
                 DEPLOYMENT,
@@ -44,18 +44,21 @@ class Outsider:
             )
         return True
 
-    def _find(self, environment_id: str, service_id: str) -> Object | None:
-        for deployment in self._registry.cabinet.all(DEPLOYMENT):
-            metadata = deployment["metadata"]
-            template = deployment["spec"]["template"].get("metadata", {}).get("labels") or {}
-            if (environment_id, service_id) == identity(
-                metadata["namespace"], metadata["name"], template, metadata.get("labels") or {}
-            ):
-                return deployment
-        return None
+
+def found(objects: Objects, environment_id: str, service_id: str) -> Object | None:
+    """The deployment of a service."""
+    for deployment in objects.all(DEPLOYMENT):
+        metadata = deployment["metadata"]
+        template = deployment["spec"]["template"].get("metadata", {}).get("labels") or {}
+        if (environment_id, service_id) == identity(
+            metadata["namespace"], metadata["name"], template, metadata.get("labels") or {}
+        ):
+            return deployment
+    return None
 
 
-def _edited(deployment: Object, wanted: Mapping[str, Any]) -> Object:
+def edited(deployment: Object, wanted: Mapping[str, Any]) -> Object:
+    """The deployment after somebody set its image and variables by hand."""
     container = deployment["spec"]["template"]["spec"]["containers"][0]
     if wanted.get("image") is not None:
         container["image"] = wanted["image"]

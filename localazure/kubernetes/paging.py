@@ -1,4 +1,4 @@
-"""Chunks of a list: `limit`, and the `continue` token that names the last object of the chunk before."""
+"""Where lists and watches begin: `limit`, the `continue` token that names the last object of the chunk before, versions."""
 
 from __future__ import annotations
 
@@ -26,4 +26,13 @@ def resume_point(token: str) -> tuple[str, str]:
 def number(text: str, name: str) -> int:
     if not text.isdigit():
         raise Refusal(400, f"{name} must be a number")
+    return int(text)
+
+
+def version(text: str) -> int | None:
+    """A resourceVersion; None for "" and "0", which stand for any. Raises `ValueError` with what the API server says."""
+    if text in ("", "0"):
+        return None
+    if not text.isdigit():
+        raise ValueError(f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
     return int(text)

@@ -8,7 +8,7 @@ applied. A template without ports gets none.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from localazure.kubernetes.cabinet import Object
@@ -77,9 +77,20 @@ def status_of(pod: Object, replica: Replica | None, problem: str) -> dict[str, A
         "podIP": LOOPBACK,
         "podIPs": [{"ip": LOOPBACK}],
         "startTime": standing.get("startTime") or stamp(),
-        "qosClass": "BestEffort",
+        "qosClass": _quality(pod["spec"]["containers"]),
         "containerStatuses": statuses,
     }
+
+
+def _quality(containers: Sequence[Mapping[str, Any]]) -> str:
+    """Who is evicted first: what asks for nothing, then what may use more than it asks for."""
+    asked = [one.get("resources") or {} for one in containers]
+    if not any(one.get("requests") or one.get("limits") for one in asked):
+        return "BestEffort"
+    limits = [one.get("limits") or {} for one in asked]
+    requests = [{**limit, **(one.get("requests") or {})} for one, limit in zip(asked, limits, strict=True)]
+    equal = all({"cpu", "memory"} <= limit.keys() for limit in limits) and limits == requests
+    return "Guaranteed" if equal else "Burstable"
 
 
 def is_ready(pod: Object) -> bool:

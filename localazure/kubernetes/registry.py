@@ -59,7 +59,7 @@ class Registry:
         thing: Object = _plain(given)
         metadata = thing["metadata"]
         if metadata.get("resourceVersion"):
-            raise Refusal(400, "resourceVersion should not be set on objects to be created")
+            raise Refusal(500, "resourceVersion should not be set on objects to be created", reason="")
         if not metadata.get("name") and metadata.get("generateName"):
             metadata["name"] = metadata["generateName"] + suffix()
         self._admit(kind, namespace)

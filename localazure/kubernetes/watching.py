@@ -22,14 +22,16 @@ from localazure.kubernetes import selectors
 from localazure.kubernetes.cabinet import Cabinet
 from localazure.kubernetes.history import Change
 from localazure.kubernetes.kinds import Kind
-from localazure.kubernetes.paging import number
+from localazure.kubernetes.paging import number, version
 from localazure.kubernetes.routes import Route
-from localazure.kubernetes.status import Refusal
+from localazure.kubernetes.status import Refusal, invalid
 from localazure.kubernetes.wire import Call
 
 BOOKMARK_SECONDS = 60.0
 LONGEST_SECONDS = 1800.0  # a watch without `timeoutSeconds`; clients begin another where it ended
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+_LIST_OPTIONS = Kind("meta.k8s.io", "v1", "", "ListOptions")
 
 _Event = dict[str, Any]
 
@@ -119,15 +121,16 @@ class Watch:
 
 
 def open_watch(call: Call, route: Route, cabinet: Cabinet) -> Watch:
-    """Raises 400 for what cannot be read, 422 for `sendInitialEvents` without its match."""
+    """Raises 400 and 500 for what cannot be read, 422 for `sendInitialEvents` without its match."""
     query = call.query
-    version = query.get("resourceVersion", "")
-    if version and not version.isdigit():
-        raise Refusal(400, f'Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax')
+    try:
+        after = version(query.get("resourceVersion", ""))
+    except ValueError as unreadable:  # an error of the server, as the real one has it
+        raise Refusal(500, str(unreadable), reason="") from None
     initial = query.get("sendInitialEvents") in ("true", "1")
     if initial and query.get("resourceVersionMatch") != "NotOlderThan":
-        problem = "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        raise Refusal(422, f'ListOptions.meta.k8s.io "" is invalid: {problem}')
+        problem = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        raise invalid(_LIST_OPTIONS, "", [("resourceVersionMatch", problem)])
     seconds = number(query.get("timeoutSeconds") or "0", "timeoutSeconds")
     bookmarks = query.get("allowWatchBookmarks") in ("true", "1")
     return Watch(
@@ -135,7 +138,7 @@ def open_watch(call: Call, route: Route, cabinet: Cabinet) -> Watch:
         route.kind,
         route.namespace,
         selectors.chosen(query),
-        None if initial or version in ("", "0") else int(version),
+        None if initial else after,
         float(seconds or LONGEST_SECONDS),
         bookmarks,
         initial and bookmarks,

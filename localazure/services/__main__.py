@@ -24,7 +24,8 @@ def main() -> None:
     parser.add_argument("--watch-stdin", action="store_true", help="end when stdin reaches its end")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for talkative in ("uvicorn", "httpx2"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(Layout(options.data.absolute()), options.watch_stdin))
 

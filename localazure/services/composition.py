@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from starlette.types import ASGIApp
 
@@ -23,13 +24,15 @@ from localazure import control
 from localazure.arm.app import Application, application
 from localazure.arm.jobs import JobRunner
 from localazure.arm.platform_kinds import Cluster
-from localazure.control import Controlled, Faults, Traffic
+from localazure.control import Controlled, Faults, Mode, Traffic
+from localazure.control.faults import Listener as Listening
 from localazure.identity import Tokens
 from localazure.issuer import Issuer, Keyring
 from localazure.issuer.keyring import keyring_path
 from localazure.key_vault import Vaults
 from localazure.kubernetes import app as kubernetes
 from localazure.kubernetes.status import error as kubernetes_error
+from localazure.kubernetes_real.cluster import RealCluster
 from localazure.layout import Layout
 from localazure.policy import Overrides, Policy
 from localazure.service_bus import RUNTIME, Broker
@@ -41,15 +44,23 @@ from localazure.services.stand_in import HttpStandIn, Tls
 from localazure.shelf import Shelf
 from localazure.supervisor.kept import CLUSTER_TOKEN, IDENTITY_HEADER, secret
 from localazure.tables import TablesProxy
-from localazure.tls import ConnectProxy, ensure_certificates
+from localazure.tls import ConnectProxy, Forwarder, ensure_certificates
 from localazure.workloads.images import Images
 from localazure.workloads.loads import Loads
+from localazure.workloads.port import Changeable
 from localazure.workloads.runner import Runner
 
 ARM_HOST = "management.azure.com"
 AKS_SERVER = "6dae42f8-4368-4678-94ff-3960e28e3630"  # Entra's application id of every AKS API server
 LOCK_SECONDS, QUICK_LOCK_SECONDS = 30.0, 5.0
 PROJECT = Path(__file__).resolve().parents[2]
+
+
+class Kubernetes(Changeable, Protocol):
+    """A cluster, made here or real."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
 
 
 class Services:
@@ -68,7 +79,7 @@ class Services:
         self.issuer = Issuer(layout.url("issuer"), settings["OIDC_AUDIENCE"], Keyring.read(keyring_path(layout.data)))
         self._job_id = settings.get("PROVISIONER_JOB_ID", "")
         self._cluster_token = secret(layout.data, CLUSTER_TOKEN)
-        self.cluster = kubernetes.application(self._shelf, self.workloads, self.loads, authorise=self._opens_cluster)
+        self.cluster, self._cluster_front = self._compose_cluster()
         self.arm = self._compose_arm(settings)
         self.broker = self._compose_broker()
         tables = (layout.ports["tables"], layout.ports["azuriteTables"])
@@ -108,6 +119,19 @@ class Services:
         await self.workloads.close()
         self._shelf.close()
 
+    def _compose_cluster(self) -> tuple[Kubernetes, Listening]:
+        """The cluster, and what listens for it where the platform looks for one."""
+        layout = self._layout
+        if layout.real_kubernetes:
+            cluster = RealCluster(layout, self._shelf, self.workloads, self.loads, self._is_platform)
+            front = Forwarder(layout.ports["kubernetes"], layout.ports["kubernetesApi"])
+            self.faults.register("kubernetes", front, (Mode.DOWN,))
+            return cluster, front
+        stand_in = kubernetes.application(self._shelf, self.workloads, self.loads, authorise=self._opens_cluster)
+        return stand_in, self._dependency(
+            "kubernetes", stand_in, Shapes(kubernetes_error, throttling.kubernetes), self._tls
+        )
+
     def _compose_arm(self, settings: dict[str, str]) -> Application:
         layout = self._layout
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -134,7 +158,7 @@ class Services:
         self.faults.register("serviceBus", broker)
         return broker
 
-    def _compose_listeners(self) -> list[HttpStandIn]:
+    def _compose_listeners(self) -> list[Listening]:
         issuer = localazure.issuer.application(self.issuer)
         policy = localazure.policy.application(Policy(), self.overrides)
         vault = localazure.key_vault.application(self.vaults, self.tokens.check)
@@ -143,7 +167,7 @@ class Services:
         return [
             self._dependency("keyVault", vault, Shapes(localazure.key_vault.error, throttling.key_vault), self._tls),
             self._dependency("arm", self.arm, Shapes(localazure.arm.error, throttling.arm), self._tls),
-            self._dependency("kubernetes", self.cluster, Shapes(kubernetes_error, throttling.kubernetes), self._tls),
+            self._cluster_front,
             self._dependency("registry", registry, Shapes(localazure.registry.error, throttling.registry), self._tls),
             self._dependency("issuer", issuer, Shapes(localazure.issuer.error, throttling.issuer)),
             self._dependency("policy", policy, Shapes(localazure.policy.error, throttling.policy)),
@@ -171,7 +195,10 @@ class Services:
 
     def _opens_cluster(self, token: str) -> bool:
         """The token of the kubeconfig, or one of the managed identity for AKS."""
-        return token == self._cluster_token or self.tokens.accepts(token, AKS_SERVER)
+        return token == self._cluster_token or self._is_platform(token)
+
+    def _is_platform(self, token: str) -> bool:
+        return self.tokens.accepts(token, AKS_SERVER)
 
 
 def _registries(settings: dict[str, str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Awaitable, Callable
 
 from localazure.layout import LOOPBACK
@@ -12,12 +13,12 @@ Probe = Callable[[], Awaitable[bool]]
 _ANSWER_SECONDS = 5.0
 
 
-def answers(port: int, path: str, *, status: int | None = None) -> Probe:
-    """Whether an HTTP GET is answered, with any status or with the given one."""
+def answers(port: int, path: str, *, status: int | None = None, trust: ssl.SSLContext | None = None) -> Probe:
+    """Whether an HTTP GET is answered, with any status or with the given one; over TLS where `trust` is given."""
 
     async def probe() -> bool:
         with contextlib.suppress(OSError, TimeoutError, ValueError, IndexError):
-            got = await asyncio.wait_for(_get(port, path), _ANSWER_SECONDS)
+            got = await asyncio.wait_for(_get(port, path, trust), _ANSWER_SECONDS)
             return status is None or got == status
         return False
 
@@ -38,8 +39,8 @@ def accepts(port: int) -> Probe:
     return probe
 
 
-async def _get(port: int, path: str) -> int:
-    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+async def _get(port: int, path: str, trust: ssl.SSLContext | None) -> int:
+    reader, writer = await asyncio.open_connection(LOOPBACK, port, ssl=trust)
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n".encode())
         return int((await reader.readline()).split()[1])

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localazure.layout import Layout, write_by_rename
+from localazure.layout import STAND_IN, Layout, write_by_rename
 from localazure.supervisor.child import Child, ChildSpec
 from localazure.supervisor.folder import DataFolder
 from localazure.supervisor.logs import Echo
@@ -38,6 +38,7 @@ class Options:
     port: int = 0
     reset: bool = False
     quick: bool = False
+    kubernetes: str = STAND_IN
 
 
 def announce(_layout: Layout, serving: Mapping[str, Any]) -> None:
@@ -83,7 +84,7 @@ class _Platform:
         options = self._options
         layout.endpoints.unlink(missing_ok=True)
         folder.keep_ports(options.port or None)
-        write_by_rename(layout.data / "options.json", {"quick": options.quick})
+        write_by_rename(layout.data / "options.json", {"quick": options.quick, "kubernetes": options.kubernetes})
         write_settings(layout, options.root / "local.settings.sample.json", self._environ, quick=options.quick)
         return self._compose(layout, options.root, self._environ)
 

@@ -15,14 +15,20 @@ from localazure.supervisor.node import find_azurite, find_node
 from localazure.supervisor.readiness import accepts, answers
 from localazure.supervisor.settings import child_environment, tables_connection
 
+_API_SERVER = "kube-apiserver"  # of `localazure.kubernetes_real.parts`
+
 Composition = Callable[[Layout, Path, Mapping[str, str]], Sequence[ChildSpec]]
 
 
 def platform(layout: Layout, root: Path, environ: Mapping[str, str]) -> Sequence[ChildSpec]:
-    """Azurite, the stand-ins, the host, gRPC. Ended from the last to the first. Raises `Trouble` when a part is missing."""
+    """Azurite, a real Kubernetes if one is wanted, the stand-ins, the host, gRPC. Ended from the last to the first.
+
+    Raises `Trouble` when a part is missing."""
     environment = child_environment(layout, environ)
     ports = layout.ports
+    cluster = _control_plane(layout, environment) if layout.real_kubernetes else []
     return [
+        *cluster,
         ChildSpec(
             "azurite",
             _azurite(layout, root),
@@ -36,6 +42,7 @@ def platform(layout: Layout, root: Path, environ: Mapping[str, str]) -> Sequence
             _ours("localazure.services", layout),
             environment,
             answers(ports["control"], "/health", status=200),
+            after=(_API_SERVER,) if cluster else (),
             patience=2.5,
         ),
         ChildSpec(
@@ -71,6 +78,26 @@ def endpoints(layout: Layout) -> dict[str, Any]:
         "arm": layout.url("arm", "https"),
         "kubernetes": layout.url("kubernetes", "https"),
     }
+
+
+def kubernetes_alone(layout: Layout, _root: Path, environ: Mapping[str, str]) -> Sequence[ChildSpec]:
+    """A real Kubernetes and the workload runner as its nodes, and nothing else. Raises `Trouble` when it is not built."""
+    environment = child_environment(layout, environ)
+    nodes = ChildSpec(
+        "nodes",
+        _ours("localazure.kubernetes_real", layout),
+        environment,
+        accepts(layout.ports["kubernetes"]),
+        after=(_API_SERVER,),
+        patience=2.5,
+    )
+    return [*_control_plane(layout, environment), nodes]
+
+
+def _control_plane(layout: Layout, environment: Mapping[str, str]) -> Sequence[ChildSpec]:
+    from localazure.kubernetes_real.parts import control_plane  # it is made of this package's children, and rarely wanted
+
+    return control_plane(layout, environment)
 
 
 def _ours(module: str, layout: Layout) -> list[str]:

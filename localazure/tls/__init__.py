@@ -2,5 +2,6 @@
 
 from localazure.tls.certificates import ensure_certificates
 from localazure.tls.proxy import ConnectProxy
+from localazure.tls.tunnel import Forwarder
 
-__all__ = ["ConnectProxy", "ensure_certificates"]
+__all__ = ["ConnectProxy", "Forwarder", "ensure_certificates"]

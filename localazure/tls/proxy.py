@@ -9,15 +9,14 @@ would see without a proxy, a failure to connect (`ServiceRequestError`); a 502 r
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 
 from localazure.layout import LOOPBACK
 from localazure.listener import Listener
+from localazure.tls.tunnel import tunnel
 
 _HEAD_LIMIT = 16 * 1024
 _HEAD_SECONDS = 10
-_CHUNK = 64 * 1024
 _TLS_PORT = "443"
 
 
@@ -76,28 +75,7 @@ class ConnectProxy:
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await writer.drain()
         if self._exists(host.lower()):
-            await self._tunnel(target_port, reader, writer)
-
-    async def _tunnel(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection(LOOPBACK, port)
-        self._open.add(there_writer)
-        try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(_move(reader, there_writer))
-                both.create_task(_move(there_reader, writer))
-        finally:
-            self._open.discard(there_writer)
-            there_writer.close()
-
-
-async def _move(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Until the source ends; then the sink learns of it. Errors end this direction only: the other ends by them too."""
-    with contextlib.suppress(OSError):
-        while chunk := await source.read(_CHUNK):
-            sink.write(chunk)
-            await sink.drain()
-    with contextlib.suppress(OSError):
-        sink.close()
+            await tunnel(target_port, reader, writer, self._open)
 
 
 async def _refuse(writer: asyncio.StreamWriter, method: str, target: str) -> None:

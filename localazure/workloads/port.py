@@ -62,8 +62,9 @@ class Changeable(Protocol):
 class ReplicaHost(Workloads, Protocol):
     """A runner whose caller names the replicas itself, as Kubernetes does: a replica is the container of one pod."""
 
-    async def start(self, revision: Revision, name: str) -> None:
-        """Make the replica of that name listen; idempotent."""
+    async def start(self, revision: Revision, name: str, port: int | None = None) -> None:
+        """Make the replica of that name listen, on `port` unless somebody else holds it (None: on one of its own);
+        idempotent."""
 
     async def stop(self, key: str, name: str) -> None:
         """Stop one replica; its revision stays known; unknown is fine."""

@@ -30,5 +30,11 @@ async def listen(kept: int | None) -> socket.socket:
     return draw(PORTS, _listening)
 
 
+def draw_free() -> int:
+    """A port that a replica can listen on a moment later; nobody holds it until then. Raises `OSError` as `listen`."""
+    with draw(PORTS, _listening) as held:
+        return int(held.getsockname()[1])
+
+
 def _listening(port: int) -> socket.socket:
     return listening(port, _BACKLOG)

@@ -88,11 +88,11 @@ class Runner:
             for _ in range(replicas - len(running)):
                 await self._begin(revision.key, f"{revision.name}-{''.join(secrets.choice(_ALPHABET) for _ in range(5))}")
 
-    async def start(self, revision: Revision, name: str) -> None:
+    async def start(self, revision: Revision, name: str, port: int | None = None) -> None:
         async with self._locks[revision.key]:
             self._know(revision)
             if name not in self._processes[revision.key]:
-                await self._begin(revision.key, name)
+                await self._begin(revision.key, name, port)
 
     async def stop(self, key: str, name: str) -> None:
         async with self._locks[key]:
@@ -175,8 +175,8 @@ class Runner:
         newest_first = sorted(reversed(self.replicas(key)), key=lambda replica: replica.ready)
         return [replica.name for replica in newest_first[:count]]
 
-    async def _begin(self, key: str, name: str) -> None:
-        process = await self._listen(key, name, None, time.time())
+    async def _begin(self, key: str, name: str, port: int | None = None) -> None:
+        process = await self._listen(key, name, port, time.time())
         self._keep(process)
 
     async def _bring_back(self, document: dict[str, Any]) -> None:

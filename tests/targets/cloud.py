@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import AioHttpTransport
 
-from localazure.services.stand_in import HttpStandIn
+from localazure.control.faults import Listener
+from localazure.shelf import Shelf
 from localazure.workloads.images import Images
+from localazure.workloads.loads import Loads
 from localazure.workloads.runner import Runner
 from shared.azure.api_versions import CONTAINER_APPS, RESOURCES, WEB
 from shared.azure.arm import Arm
@@ -26,6 +29,7 @@ from shared.targets.port import Observation, Site, Stamp, Target, Workload
 from tests.arm_models.judge import judge, type_of
 
 TARGETS = ("container-apps", "aks", "functions", "app-service")
+REAL = pytest.param("aks-real", marks=pytest.mark.real_kubernetes)  # aks on a real API server
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 _numbers = itertools.count(1)
 
@@ -61,11 +65,14 @@ class Cloud:
     arm: Arm
     transport: JudgingTransport
     targets: Mapping[str, Target]
-    listeners: Mapping[str, HttpStandIn]
+    listeners: Mapping[str, Listener]
     changeable: Mapping[str, Any]
     workloads: Runner
     images: Images
+    cluster_url: str
     authority: Path
+    loads: Loads
+    shelf: Shelf
 
 
 @dataclass
@@ -102,6 +109,11 @@ class Place:
             await self.cloud.listeners[self.name].start()
 
 
+def cloud_of(request: pytest.FixtureRequest) -> Cloud:
+    """The real cluster's cloud for the parameter that asks for it: started for nobody else."""
+    return request.getfixturevalue("real_cloud" if request.param == "aks-real" else "cloud")
+
+
 async def make_site(cloud: Cloud) -> Site:
     number = next(_numbers)
     group = f"rg-{number}"
@@ -128,7 +140,7 @@ async def make_site(cloud: Cloud) -> Site:
             "functionsPlanId": plans["func"],
             "appServicePlanId": plans["app"],
             "identityId": identity,
-            "clusterServer": cloud.listeners["aks"].url,
+            "clusterServer": cloud.cluster_url,
             "clusterCertificateAuthority": base64.b64encode(cloud.authority.read_bytes()).decode(),
             "clusterNamespace": f"env-{number}",
             "serviceBusNamespace": "sb-one",

@@ -22,7 +22,8 @@ from shared.kernel.clock import now
 from shared.targets.registry import build
 from tests.support.certificates import self_signed
 from tests.support.ports import free_port
-from tests.targets.cloud import TARGETS, Cloud, Credential, JudgingTransport, Place, make_site
+from tests.targets.cloud import REAL, TARGETS, Cloud, Credential, JudgingTransport, Place, cloud_of, make_site
+from tests.targets.real_kubernetes import on_real_kubernetes
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,7 @@ async def cloud(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
     shelf = Shelf(folder / "services.sqlite")
     workloads = Runner(shelf)
     await workloads.restore()
+    loads = Loads(shelf)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls.certificate, tls.key)
     arm = arm_application(
@@ -52,7 +54,7 @@ async def cloud(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
         delay_seconds=0.05,
         startup_seconds=0.5,
     )
-    cluster = kubernetes_application(shelf, workloads, Loads(shelf), authorise=lambda token: token == "good")
+    cluster = kubernetes_application(shelf, workloads, loads, authorise=lambda token: token == "good")
     listeners = {"container-apps": HttpStandIn(arm, ports[0], tls), "aks": HttpStandIn(cluster, ports[1], tls)}
     await asyncio.gather(arm.start(), cluster.start(), *(one.start() for one in listeners.values()))
     transport = JudgingTransport(connection_verify=str(tls.certificate))
@@ -61,7 +63,19 @@ async def cloud(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
     by_arm = ("container-apps", "functions", "app-service")
     changeable = {"aks": cluster, **dict.fromkeys(by_arm, arm.changeable)}
     listeners |= dict.fromkeys(by_arm, listeners["container-apps"])
-    yield Cloud(client, transport, targets.by_name, listeners, changeable, workloads, Images(shelf), tls.certificate)
+    yield Cloud(
+        client,
+        transport,
+        targets.by_name,
+        listeners,
+        changeable,
+        workloads,
+        Images(shelf),
+        cluster_url=listeners["aks"].url,
+        authority=tls.certificate,
+        loads=loads,
+        shelf=shelf,
+    )
     await targets.close()
     await client.close()
     await asyncio.gather(*(one.stop() for one in listeners.values()))
@@ -70,9 +84,20 @@ async def cloud(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
     shelf.close()
 
 
-@pytest.fixture(params=TARGETS)
-async def place(request: pytest.FixtureRequest, cloud: Cloud) -> AsyncIterator[Place]:
-    site = await make_site(cloud)
-    yield Place(request.param, cloud, cloud.targets[request.param], site)
+@pytest.fixture(scope="session")
+async def real_cloud(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cloud]:
+    async with on_real_kubernetes(cloud, tmp_path_factory.mktemp("kubernetes")) as real:
+        yield real
+
+
+@pytest.fixture(params=[*TARGETS, REAL])
+def chosen(request: pytest.FixtureRequest) -> tuple[str, Cloud]:
+    return request.param.removesuffix("-real"), cloud_of(request)
+
+
+@pytest.fixture
+async def place(chosen: tuple[str, Cloud]) -> AsyncIterator[Place]:
+    name, cloud = chosen
+    yield Place(name, cloud, cloud.targets[name], await make_site(cloud))
     cloud.workloads.clear_behaviours()
     assert cloud.transport.offences == []

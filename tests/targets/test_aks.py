@@ -7,16 +7,22 @@ import asyncio
 import pytest
 
 from shared.kernel.errors import Superseded
+from shared.targets import aks_objects as objects
 from shared.targets.cluster import Cluster
 from shared.targets.port import Scaling
-from tests.targets.cloud import Cloud, Credential, Place, make_site, stamp, until, workload
+from tests.targets.cloud import REAL, Cloud, Credential, Place, cloud_of, make_site, stamp, until, workload
 
 POLICY = Scaling(metric="cpu", min_replicas=2, max_replicas=6, target_utilization_percent=65)
 
 
+@pytest.fixture(params=["aks", REAL])
+def kubernetes(request: pytest.FixtureRequest) -> Cloud:
+    return cloud_of(request)
+
+
 @pytest.fixture
-async def aks(cloud: Cloud) -> Place:
-    return Place("aks", cloud, cloud.targets["aks"], await make_site(cloud))
+async def aks(kubernetes: Cloud) -> Place:
+    return Place("aks", kubernetes, kubernetes.targets["aks"], await make_site(kubernetes))
 
 
 async def test_of_racing_attempts_the_newest_wins_whatever_the_order(aks: Place) -> None:
@@ -75,11 +81,12 @@ async def test_settings_of_revisions_that_were_replaced_are_gone_after_the_promo
     await until(lambda: aks.seen("orders"), lambda one: one.serving.settled)
     cluster = Cluster(aks.site.outputs["clusterServer"], aks.site.outputs["clusterCertificateAuthority"], Credential)
     namespace = aks.site.outputs["clusterNamespace"]
-    assert len(await cluster.list("ConfigMap", namespace, {})) == 2
+    ours = objects.service_labels(aks.site, "orders")  # a namespace has a ConfigMap of its own: the cluster's authority
+    assert len(await cluster.list("ConfigMap", namespace, ours)) == 2
 
     await aks.target.promote(aks.site, stamp(2), new)
 
-    left = await cluster.list("ConfigMap", namespace, {})
+    left = await cluster.list("ConfigMap", namespace, ours)
     assert [one["metadata"]["name"] for one in left] == [f"orders-{new.revision}"]
     await cluster.close()
 

@@ -39,7 +39,7 @@ class Process:
         self.layout = Layout(data)
         sample = data.parent / "local.settings.sample.json"
         sample.write_text(json.dumps({"Values": dict.fromkeys(NAMES, "")}))
-        write_by_rename(data / "options.json", {"quick": True})
+        write_by_rename(data / "options.json", {"quick": True, "kubernetes": "stand-in"})
         self.settings = write_settings(self.layout, sample, {}, quick=True)
         self.environment = child_environment(self.layout, os.environ)
         self.log = (data / "logs" / "services.log").open("ab")

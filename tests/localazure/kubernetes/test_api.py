@@ -93,7 +93,7 @@ async def test_paths_and_verbs_that_are_not_served(client: Any, http: httpx.Asyn
         ("GET", "/apis/unknown.example/v1/things"): (404, "text/plain; charset=utf-8"),
         ("GET", "/api/v1/namespaces/env/secrets"): (501, "application/json"),
         ("GET", "/apis/apps/v1/namespaces/env/statefulsets"): (501, "application/json"),
-        ("GET", "/api/v1/namespaces/env/configmaps?watch=true&resourceVersion=x"): (400, "application/json"),
+        ("GET", "/api/v1/namespaces/env/configmaps?watch=true&resourceVersion=x"): (500, "application/json"),
         ("GET", "/api/v1/namespaces/env/configmaps?watch=true&sendInitialEvents=true"): (422, "application/json"),
         ("POST", "/api/v1/namespaces/env/pods"): (501, "application/json"),
         ("GET", "/api/v1/namespaces/env/pods/one/log"): (501, "application/json"),

@@ -301,6 +301,7 @@ CHILD = """
 import asyncio, socket, sys, uvicorn
 from localazure.kubernetes.app import application
 from localazure.shelf import Shelf
+from localazure.workloads.loads import Loads
 from localazure.workloads.runner import Runner
 
 async def main():

@@ -138,7 +138,7 @@ def test_quick_shortens_what_the_sample_names_and_nothing_else(start):
     settings = json.loads((running.data / "settings.json").read_text())
     assert settings["GATE_STABLE_SECONDS"] == "2"
     assert "DRIFT_SCHEDULE" not in settings
-    assert json.loads((running.data / "options.json").read_text()) == {"quick": True}
+    assert json.loads((running.data / "options.json").read_text()) == {"quick": True, "kubernetes": "stand-in"}
 
 
 def test_secrets_outlive_a_restart(start):
