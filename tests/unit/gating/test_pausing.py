@@ -17,7 +17,7 @@ from shared.store import keys
 from tests.unit.doubles.engine import Engine
 from tests.unit.doubles.people import People
 from tests.unit.doubles.world import World, component, deployment_of, image
-from tests.unit.gating.pausing import BAD, PAUSE, POLL, Answers, answered, failing
+from tests.unit.gating.pausing import BAD, PAUSE, POLL, Act, Answers, answered, failing
 
 
 @pytest.fixture
@@ -217,6 +217,40 @@ async def test_promote_goes_on_in_spite_of_the_verdict_and_says_who_and_why(
     told = next(entry for entry in shown["rolloutHistory"] if entry["phase"] == "HealthGating")
     assert told["gate"]["overridden"]["by"] == "olga"
     assert told["gate"]["verdict"] == "Failed"
+
+
+async def test_a_decision_that_was_taken_up_is_gone_and_the_operation_goes_on(
+    world: World, operation: Operation, answers: Answers
+) -> None:
+    waits = []
+    engine = Engine(world, meanwhile=[answers.retries, answers.promotes], poll_seconds=POLL)
+
+    async def looks() -> None:
+        standing = await world.operation(operation.operation_id)
+        waits.append((standing.waiting_for, standing.paused, standing.decision, standing.last_action_at == world.clock()))
+
+    async def looks_and_waits_for_promotion() -> None:
+        await looks()
+        engine.before["deploy_promote"] = looks
+
+    engine.before["deploy_pause"] = lambda: _before(engine, "deploy_judge", looks_and_waits_for_promotion)
+    await engine.run(operation)
+    assert [waiting for waiting, *_ in waits] == ["the gate to be judged again", "the next wave"]
+    assert [rest[:2] for _, *rest in waits] == [[False, None]] * 2
+
+
+async def _before(engine: Engine, activity: str, act: Act) -> None:
+    engine.before[activity] = act
+
+
+async def test_who_goes_on_without_a_word_is_named_all_the_same(world: World, operation: Operation) -> None:
+    people = People(world)
+
+    async def retries() -> None:
+        await people.retry(operation)
+
+    await answered(world, operation, retries, Answers(world, operation).promotes)
+    assert (await words(world, operation)).startswith("olga had Failed judged again; olga went on")
 
 
 async def test_what_a_person_promoted_is_the_new_stable(world: World, operation: Operation, answers: Answers) -> None:

@@ -111,6 +111,20 @@ async def test_who_was_replaced_while_he_wrote_changes_nothing(world: World, ope
     assert (await world.stored(operation)).steps == []
 
 
+async def test_a_step_that_is_told_at_its_end_alone_has_ended_and_keeps_what_was_said_last(
+    world: World, operation: Operation
+) -> None:
+    await world.runs.claim(run_of(operation), "")
+    await world.runs.step(run_of(operation), "at once", StepStatus.SUCCEEDED)
+    await world.runs.step(run_of(operation), "vault", StepStatus.RUNNING, "first")
+    await world.runs.step(run_of(operation), "vault", StepStatus.RUNNING, "second")
+    await world.runs.step(run_of(operation), "vault", StepStatus.SUCCEEDED)
+    once, vault = (await world.stored(operation)).steps
+    assert once.ended_at == once.started_at
+    assert (vault.status, vault.detail) == (StepStatus.SUCCEEDED, "second")
+    assert vault.ended_at is not None
+
+
 async def test_reports_of_one_step_are_one_step(world: World, operation: Operation) -> None:
     run = run_of(operation)
     await world.runs.claim(run, "")

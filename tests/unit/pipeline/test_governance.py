@@ -31,6 +31,31 @@ async def test_a_production_change_is_asked_about_once_and_its_receipt_is_kept(a
     assert "receipt" not in operation
 
 
+async def test_it_is_asked_about_the_environment_that_is_meant(api: Api) -> None:
+    environment = await api.ready(stage="prod")
+    await api.label(environment)
+    await api.ask("POST", "/environments", seed(name="new", stage="prod"))
+    assert [asked.get("environmentId") for asked in api.policy.asked] == [environment.environment_id, None]
+
+
+async def test_what_was_refused_is_told_with_its_reason_on_the_environment_it_was_about(api: Api) -> None:
+    environment = await api.ready(stage="prod")
+    api.policy.denies()
+    await api.label(environment)
+    await api.label(environment, token=f"{TENANT}:{READ}")
+    await api.ask("POST", f"/environments/{environment.environment_id}/label", {"tenantId": TENANT, "odd": 1})
+    partition = keys.partition_of(TENANT, environment.environment_id)
+    told = [entry.summary for entry in api.world.log(partition) if entry.outcome is not Outcome.ALLOWED]
+    on = f"label environment on {environment.environment_id}"
+    assert sorted(told) == sorted(
+        [
+            f"{on} was denied: PolicyDenied (a freeze)",
+            f"{on} was denied: InsufficientScope (needs runtime.environments.write)",
+            f"{on} failed: MalformedRequest (label, odd)",
+        ]
+    )
+
+
 @pytest.mark.parametrize("stage", ["dev", "test", "staging"])
 async def test_other_stages_are_not_asked_about(api: Api, stage: str) -> None:
     api.policy.denies()

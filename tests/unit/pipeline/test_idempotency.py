@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from shared.events.journal import Outcome
+from shared.kernel import ids
 from shared.runtime.environments.index import LISTED
 from shared.store import keys
 from tests.unit.operations.world import TENANT
-from tests.unit.pipeline.api import ALL, Api, document, environment_id_of, seed
+from tests.unit.pipeline.api import ALL, KEY, Api, document, environment_id_of, seed
 
 OTHER_CLIENT = "other:" + ALL.replace(" ", "+")
 
@@ -48,6 +49,43 @@ async def test_another_tenant_another_route_and_another_environment_are_independ
     one, other = await api.ready(name="one"), await api.ready(name="other")
     assert document(await api.label(one, "x", idempotency_key="k-1"))["label"] == "x"
     assert document(await api.label(other, "y", idempotency_key="k-1"))["label"] == "y"
+
+
+async def test_two_keys_are_two_changes_and_none_remembers_nothing(api: Api) -> None:
+    environment = await api.ready()
+    for key, label in (("k-1", "x"), ("k-2", "y")):
+        assert document(await api.label(environment, label, idempotency_key=key))["label"] == label
+    made = [await api.ask("POST", "/environments", seed(name=name), idempotency_key=name) for name in ("a", "b")]
+    assert environment_id_of(made[0]) != environment_id_of(made[1])
+    await api.label(environment, "z")
+    await api.label(environment, "z")
+    partition = keys.partition_of(TENANT, environment.environment_id)
+    remembered = [key for key in api.world.store.partition(partition) if key.startswith("idem-")]
+    assert len(remembered) == 2
+
+
+async def test_ids_made_of_a_key_are_not_guessed_from_it(api: Api) -> None:
+    """They follow from the platform's own secret, the purpose, the caller, the route and the key."""
+    answer = await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    scope = (TENANT, "control-plane", "environments.provision", "/environments", "")
+    assert environment_id_of(answer) == ids.environment_id(ids.derived(KEY, "idempotency", *scope, "k-1"))
+
+
+async def test_a_replay_is_told_in_the_log_of_its_environment(api: Api) -> None:
+    answer = await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    partition = keys.partition_of(TENANT, environment_id_of(answer))
+    told = [(entry.outcome, entry.summary) for entry in api.world.log(partition)]
+    again = (
+        f"provision environment on {environment_id_of(answer)} was replayed: the same key and request, answered as before"
+    )
+    assert (Outcome.REPLAYED, again) in told
+
+
+async def test_the_key_that_was_used_before_is_named(api: Api) -> None:
+    await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    await api.ask("POST", "/environments", seed(name="another"), idempotency_key="k-1")
+    assert [entry.code for entry in api.rows() if entry.outcome is Outcome.FAILED] == ["IdempotencyKeyReused"]
 
 
 async def test_twenty_racers_make_one_environment_one_operation_and_one_list_entry(api: Api) -> None:
