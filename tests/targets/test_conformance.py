@@ -126,6 +126,19 @@ async def test_promoting_a_second_revision_leaves_only_it_ready(place: Place) ->
     assert {replica["image"] for replica in place.running("orders")["replicas"]} == {newer.image}  # type: ignore[index]
 
 
+async def test_another_version_of_a_secret_is_another_revision_and_going_back_is_going_back(place: Place) -> None:
+    old, new = (
+        workload(
+            env={"SQL": SecretReference(vault_uri="https://kv-one.vault.azure.net", secret_name="sql", version=version)}
+        )
+        for version in ("a1", "a2")
+    )
+    assert old.revision != new.revision
+    seen = [(await release(place, wanted, generation)).env for generation, wanted in enumerate([old, new, old], 1)]
+    uri = "keyvault:https://kv-one.vault.azure.net/secrets/sql"
+    assert seen == [{"SQL": f"{uri}/a1"}, {"SQL": f"{uri}/a2"}, {"SQL": f"{uri}/a1"}]
+
+
 async def test_a_revision_that_is_never_ready_is_told_apart_and_the_old_one_stays_ready(place: Place) -> None:
     old, new = workload(), workload("acr.azurecr.io/orders:2")
     await release(place, old)

@@ -105,12 +105,12 @@ async def _wait(deps: Deps, held: Held, waiting: list[Member]) -> None:
 async def _planned(deps: Deps, run: Run, held: Held, found: list[Member], sought: dict[str, Sought]) -> dict[str, Any]:
     """One transaction: the versions, the release that brings them, and that nobody joins any more."""
     runs, environment = deps.deploying.runs, Environment.read(held.others[keys.ENVIRONMENT].document)
-    wanted = {key: one.versions for key, one in sought.items()}
+    wanted = {key: one.versions for key, one in sought.items() if one.versions}
     consumers = await deps.planning.consumers(held.place, environment, wanted)
     names = [name for versions in wanted.values() for name in versions]
     tx = runs.transaction(held, "secret-binding.versions-found", f"newer versions of {told(names)} were found")
     for row, binding in found:
-        versions = wanted[binding.secret_binding_id]
+        versions = wanted.get(binding.secret_binding_id)
         tx.replace(row, binding.found(versions) if versions else binding.put_back(runs.clock()))
     if consumers:
         release = await deps.planning.release(environment, held.operation, deployment_of(run), consumers, wanted)

@@ -24,8 +24,9 @@ from shared.runtime.environments.isolation import Admitted
 from shared.runtime.rotation.joining import Part, join, open_to_others, parts
 from shared.runtime.rotation.planning import Planning
 from shared.runtime.rotation.seeking import Seeking, Sought
-from shared.runtime.secrets.model import BindingStatus, Bound, SecretBinding
+from shared.runtime.secrets.model import Bound, SecretBinding
 from shared.runtime.secrets.service import names_of, told
+from shared.runtime.secrets.transitions import BindingStatus
 from shared.store import keys
 
 VERSION_WITHIN = timedelta(minutes=30)  # for a newer version to come; the environment's slot is held meanwhile

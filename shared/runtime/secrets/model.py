@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -13,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from shared.kernel.ids import EnvironmentId, OperationId
 from shared.kernel.record import Record
 from shared.runtime.environments.model import Name, TenantId
+from shared.runtime.secrets.transitions import TRANSITIONS, BindingStatus, Transition
 
 _VAULT = re.compile(r"https://[a-z][a-z0-9-]{1,22}[a-z0-9]\.vault\.azure\.net/?")
 
@@ -48,11 +48,6 @@ class BindRequest(Record):
     vault_uri: VaultUri
     secrets: list[BoundSecret] = Field(min_length=1, max_length=50)
     rotation: Rotation | None = None
-
-
-class BindingStatus(StrEnum):
-    BOUND = "Bound"
-    ROTATING = "Rotating"
 
 
 class Turn(Record):
@@ -152,7 +147,8 @@ class SecretBinding(BindingReport):
         return self.failed_at + RESTS_FOR if self.failed_at else None
 
     def taking_turn(self, operation_id: OperationId, names: list[str]) -> SecretBinding:
-        """In a rotation that has begun, or in which it takes part with more of its secrets."""
+        """In a rotation that has begun, or in which it takes part with more of its secrets. Raises `TransitionRefused`."""
+        TRANSITIONS.require(Transition.ROTATE, self.status, BindingStatus.ROTATING)
         standing = self.turn.names if self.turn else []
         turn = Turn(operation_id=operation_id, names=sorted({*standing, *names}))
         return self.model_copy(update={"status": BindingStatus.ROTATING, "turn": turn})
@@ -166,11 +162,16 @@ class SecretBinding(BindingReport):
         return self.model_copy(update={"requested": {**self.requested, **dict.fromkeys(names, now)}})
 
     def put_back(self, now: datetime) -> SecretBinding:
-        """As it was: its rotation came to nothing."""
+        """As it was: its rotation came to nothing. Raises `TransitionRefused`."""
+        TRANSITIONS.require(Transition.END, self.status, BindingStatus.BOUND)
         return self.model_copy(update={"status": BindingStatus.BOUND, "turn": None, "failed_at": now})
 
     def turned(self, now: datetime) -> SecretBinding:
-        """After its rotation: the versions that were rolled out are its own, the earlier ones go after the overlap."""
+        """After its rotation: the versions that were rolled out are its own, the earlier ones go after the overlap.
+
+        Raises `TransitionRefused`.
+        """
+        TRANSITIONS.require(Transition.END, self.status, BindingStatus.BOUND)
         versions = self.found_versions
         secrets = [one.model_copy(update={"version": versions.get(one.name, one.version)}) for one in self.secrets]
         kept = {(one.secret_name, one.version) for one in secrets}  # two names may be of one secret

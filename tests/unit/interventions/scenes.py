@@ -7,16 +7,19 @@ the same.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.operations.model import Operation, OperationStatus
 from shared.runtime.environments.model import EnvironmentStatus
 from shared.runtime.health.document import HealthStatus
+from shared.runtime.secrets.model import SecretBinding
+from shared.targets.port import SecretReference
 from tests.unit.doubles.engine import Engine, Meanwhile
 from tests.unit.doubles.people import People
 from tests.unit.doubles.world import TENANT, World, begun, component, deployment_of, image
 from tests.unit.gating.pausing import Answers, failing
+from tests.unit.rotation.ground import QUEUE, V1, Ground, furnished
 
 POLL = 14400.0  # seconds
 
@@ -136,6 +139,61 @@ async def scaling_cancelled(world: World) -> Play:
     return Play(operation, before={"scaling_enforce": lambda: People(world).cancel(operation)})
 
 
+async def rotation(world: World) -> Play:
+    ground = await furnished(world)
+    ground.renewed()
+    return Play(await ground.rotate())
+
+
+async def rotation_that_waits(world: World) -> Play:
+    ground = await furnished(world)
+    return Play(await ground.rotate(), [_renewing(ground)])
+
+
+def _renewing(ground: Ground) -> Meanwhile:
+    async def renewed() -> None:
+        ground.renewed()
+
+    return renewed
+
+
+async def rotation_in_vain(world: World) -> Play:
+    return Play(await (await furnished(world)).rotate())
+
+
+async def rotation_unhealthy(world: World) -> Play:
+    play = await rotation(world)
+    world.prober.says[image("worker", "1")] = HealthStatus.UNHEALTHY
+    return play
+
+
+async def rotation_of_what_nobody_uses(world: World) -> Play:
+    ground = await furnished(world)
+    world.vault.holds("queue-key", V1)
+    queue = await world.bind(QUEUE)
+    ground.renewed(secret_name="queue-key")
+    return Play(await ground.rotate(queue))
+
+
+async def rotations_together(world: World) -> Play:
+    ground = await furnished(world)
+    world.vault.holds("queue-key", V1)
+    queue = await world.bind(QUEUE)
+    ground.renewed()
+    ground.renewed(secret_name="queue-key")
+    operation = await ground.rotate()
+    await world.rotate(queue)
+    return Play(operation)
+
+
+def rotation_cancelled_before(activity: str) -> Callable[[World], Awaitable[Play]]:
+    async def begin(world: World) -> Play:
+        play = await rotation(world)
+        return replace(play, before={activity: lambda: People(world).cancel(play.operation)})
+
+    return begin
+
+
 SUCCEEDED, FAILED, CANCELED = OperationStatus.SUCCEEDED, OperationStatus.FAILED, OperationStatus.CANCELED
 SCENES = {
     "paused, retried": Scene(pauses("mends_and_retries"), SUCCEEDED),
@@ -166,6 +224,15 @@ SCENES = {
     ),
     "decommission again": Scene(decommission_again, SUCCEEDED, EnvironmentStatus.DECOMMISSIONED),
     "scaling cancelled": Scene(scaling_cancelled, CANCELED),
+    "rotation": Scene(rotation, SUCCEEDED),
+    "rotation that waits for a version": Scene(rotation_that_waits, SUCCEEDED),
+    "rotation without a version": Scene(rotation_in_vain, FAILED),
+    "rotation, unhealthy": Scene(rotation_unhealthy, FAILED),
+    "rotation of what nobody uses": Scene(rotation_of_what_nobody_uses, SUCCEEDED),
+    "two rotations, one roll": Scene(rotations_together, SUCCEEDED),
+    "rotation cancelled before it was planned": Scene(rotation_cancelled_before("rotation_plan"), CANCELED),
+    "rotation cancelled while applying": Scene(rotation_cancelled_before("deploy_apply"), CANCELED),
+    "rotation cancelled at its end": Scene(rotation_cancelled_before("deploy_complete"), CANCELED),
 }
 
 
@@ -179,6 +246,7 @@ async def end_of(world: World, operation: Operation) -> dict[str, Any]:
     environment, ended = await world.environment(), await world.operation(operation.operation_id)
     deployment = await world.store.get(world.partition, deployment_of(operation))
     listed = await world.store.list(f"{TENANT}|~", "n-env-", limit=10)
+    bindings = await world.store.list(world.partition, "sec-", limit=9)
     return {
         "operation": (ended.status, ended.error, ended.waiting_for, ended.attempt),
         "steps": [(step.name, step.status, step.detail) for step in ended.steps],
@@ -191,7 +259,31 @@ async def end_of(world: World, operation: Operation) -> dict[str, Any]:
         "running": {
             name: target.running(name) for target in (world.apps, world.cluster) for name in sorted(target.services)
         },
+        "versions": _versions(world),
+        "bindings": [_told(SecretBinding.read(row.document)) for row in bindings],
+        "disabled": world.vault.disabled,
         "engine": world.jobs.engine.done,
         "alive": world.jobs.living,
         "events": [(event.event_type, event.sequence) for event in await world.events()],
     }
+
+
+def _versions(world: World) -> dict[str, list[str]]:
+    """service -> the versions of secrets that what serves runs with."""
+    serving = {
+        name: service.revisions[service.serving].workload
+        for target in (world.apps, world.cluster)
+        for name, service in target.services.items()
+        if service.serving
+    }
+    return {
+        name: sorted(one.version for one in workload.env.values() if isinstance(one, SecretReference))
+        for name, workload in serving.items()
+    }
+
+
+def _told(binding: SecretBinding) -> dict[str, Any]:
+    """Without clocks."""
+    left = [(one.secret_name, one.version) for one in binding.outgoing]
+    document = {"status": binding.status, "turn": binding.turn, "secrets": binding.secrets, "outgoing": left}
+    return document | {"requested": sorted(binding.requested), "rotated": sorted(binding.rotated)}

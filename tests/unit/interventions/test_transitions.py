@@ -18,6 +18,7 @@ from shared.runtime.deployments import transitions as deployments
 from shared.runtime.drift import transitions as drift
 from shared.runtime.environments import transitions as environments
 from shared.runtime.environments.model import EnvironmentStatus
+from shared.runtime.secrets import transitions as secrets
 
 # "transition": what may come of which status ("" = it does not exist yet).
 ENVIRONMENT = {
@@ -33,10 +34,16 @@ OPERATION = {
     "fail": {"NotStarted": "Failed", "Running": "Failed"},
     "cancel": {"NotStarted": "Canceled", "Running": "Canceled"},
 }
+BINDING = {
+    "bind": {"": "Bound"},
+    "rotate": {"Bound": "Rotating", "Rotating": "Rotating"},
+    "end": {"Rotating": "Bound"},
+}
 Table = dict[str, dict[str, str]]
 MACHINES: list[tuple[Matrix[Any, Any], type[StrEnum], type[StrEnum], Table]] = [
     (environments.TRANSITIONS, environments.Transition, EnvironmentStatus, ENVIRONMENT),
     (operations.TRANSITIONS, operations.Transition, operations.OperationStatus, OPERATION),
+    (secrets.TRANSITIONS, secrets.Transition, secrets.BindingStatus, BINDING),
 ]
 ELSEWHERE = [deployments.TRANSITIONS, drift.TRANSITIONS]  # walked by the tests of their own folders
 

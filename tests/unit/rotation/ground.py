@@ -85,7 +85,11 @@ class Ground:
 
 
 async def settled_ground(**binding: Any) -> Ground:
-    world = await World(stage=binding.pop("stage", "dev")).provision()
+    return await furnished(await World(stage=binding.pop("stage", "dev")).provision(), **binding)
+
+
+async def furnished(world: World, **binding: Any) -> Ground:
+    """`binding`: more fields of the binding."""
     world.vault.holds("db-password", V1)
     db = await world.bind(DB, **binding)
     configuration = await world.publish({"DB": {"secretRef": f"{db}/db"}, "MODE": "fast"})

@@ -12,7 +12,7 @@ from shared.operations.model import OperationStatus
 from shared.runtime.deployments.model import DeploymentStatus
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.rotation.service import VERSION_WITHIN
-from shared.runtime.secrets.model import BindingStatus
+from shared.runtime.secrets.transitions import BindingStatus
 from tests.unit.deployments.driving import released, rolled_back
 from tests.unit.doubles.engine import Engine
 from tests.unit.doubles.people import People

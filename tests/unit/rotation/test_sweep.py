@@ -15,7 +15,8 @@ from shared.operations.model import OperationStatus
 from shared.runtime.environments.model import EnvironmentStatus, Hold
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.rotation.service import SUBJECT
-from shared.runtime.secrets.model import RESTS_FOR, BindingStatus
+from shared.runtime.secrets.model import RESTS_FOR
+from shared.runtime.secrets.transitions import BindingStatus
 from shared.store import keys
 from tests.unit.deployments.driving import released
 from tests.unit.doubles.people import People

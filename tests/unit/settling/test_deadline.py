@@ -20,6 +20,7 @@ from tests.unit.doubles.hub import ACTIVITY_LIMIT, FakeHub, Sweeping
 from tests.unit.doubles.people import People
 from tests.unit.doubles.world import World, begun, component, deployment_of, image
 from tests.unit.gating.pausing import failing
+from tests.unit.rotation.ground import furnished
 from tests.unit.settling.driving import SECOND, crashed, row
 
 
@@ -62,12 +63,19 @@ async def provision(world: World) -> Operation:
     return await People(world).provision()
 
 
+async def rotation(world: World) -> Operation:
+    ground = await furnished(world)
+    ground.renewed()
+    return await ground.rotate()
+
+
 KINDS: dict[OperationKind, Begin] = {
     OperationKind.PROVISION: provision,
     OperationKind.DECOMMISSION: decommission,
     OperationKind.DEPLOY: release,
     OperationKind.ROLLBACK: rollback,
     OperationKind.ENFORCE_SCALING: enforcement,
+    OperationKind.ROTATE_SECRET: rotation,
 }
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 
