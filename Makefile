@@ -20,7 +20,7 @@ test:
 	@$(WITH) -m tools.test $(ARGS)
 
 test-infra:
-	@$(WITH) -m tools.infra tests/infra $(ARGS)
+	@$(WITH) -m tools.infra tests/infra --ignore tests/infra/e2e $(ARGS)
 
 e2e-pulumi:
 	@$(WITH) -m tools.infra -rs tests/infra/e2e tests/infra/test_engine_conformance.py $(ARGS)
