@@ -134,6 +134,17 @@ async def test_an_inspection_finds_what_was_changed_and_what_is_gone_and_changes
     assert (dict(local.azure.made), local.azure.reached) == (made, reached)
 
 
+async def test_a_count_that_a_scaling_policy_owns_is_no_difference(engine: Engine, local: Local) -> None:
+    outputs = await engine.make(environment(), arm=local.arm, progress=Steps())
+    plan = await local.arm.get(outputs["appServicePlanId"])
+    assert plan is not None
+    body = {name: plan[name] for name in ("location", "tags", "kind")}
+    named = plan["properties"].keys() & {"reserved", "perSiteScaling", "zoneRedundant"}
+    properties = {name: plan["properties"][name] for name in named}
+    await local.arm.put(plan["id"], VERSION, {**body, "sku": {**plan["sku"], "capacity": 7}, "properties": properties})
+    assert await engine.inspect(environment(), arm=local.arm) == []
+
+
 async def test_what_was_never_made_is_unmade_without_a_word(engine: Engine, local: Local) -> None:
     steps = Steps()
     await engine.destroy(environment(), arm=local.arm, progress=steps)
