@@ -1,6 +1,7 @@
 """`python -m benchmarks [NAME …]`: measure, print one table.
 
-Names: import, deployment, drift, grpc, requests, orchestration."""
+Names: import, deployment, drift, grpc, probes, requests, orchestration.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cold_import, deployment_cpu, drift_sweep, grpc, health_requests, orchestration
+from benchmarks import cold_import, deployment_cpu, drift_sweep, grpc, health_probes, health_requests, orchestration
 from benchmarks.platform import Platform, serving
 from benchmarks.ratio import Ratio
 
@@ -25,6 +26,7 @@ ALONE: Mapping[str, Callable[[], Iterator[Ratio]]] = {
     "deployment": deployment_cpu.measure,
     "drift": drift_sweep.measure,
     "grpc": grpc.measure,
+    "probes": health_probes.measure,
 }
 ON_PLATFORM: Mapping[str, Callable[[Platform], Iterator[Ratio]]] = {
     "requests": _requests,

@@ -19,6 +19,7 @@ import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self
 
@@ -28,6 +29,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 PORTS = {"http": 80, "https": 443}
 MAX_URL_LENGTH = 2048
+KEPT = 16_384  # judgements of what is asked again and again; pure, so they never grow old
 MAX_HOST_LENGTH = 253
 
 ALLOWABLE = tuple(
@@ -87,6 +89,7 @@ class Networks:
                 raise ValueError(f"{network} cannot be allowed: neither loopback nor private")
         return cls(networks)
 
+    @lru_cache(KEPT)  # noqa: B019 - by value: equal networks share it, and it is bounded
     def permits(self, address: Address) -> bool:
         """Whether a probe may connect to `address`."""
         embedded = _embedded(address)
@@ -115,6 +118,7 @@ class Target:
         return host if self.port == PORTS["https" if self.secure else "http"] else f"{host}:{self.port}"
 
 
+@lru_cache(KEPT)  # sweeps ask the same targets every half minute
 def parse_target(base_url: str) -> Target:
     """Read `http(s)://host[:port]`, with nothing before, between or behind. Raises `BadTarget`."""
     found = _BASE_URL.fullmatch(base_url) if len(base_url) <= MAX_URL_LENGTH and base_url.isprintable() else None

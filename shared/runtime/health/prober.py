@@ -18,11 +18,12 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from shared.kernel.clock import Clock
 from shared.kernel.record import Record
 from shared.runtime.health.addresses import (
+    KEPT,
     Address,
     BadTarget,
     BlockedAddress,
@@ -106,9 +107,12 @@ class Prober:
 
     async def probe(self, base_url: str, path: str, format: Format) -> Evidence:
         """GET `path` at `base_url` and say what it means. Raises nothing for what the target is or does."""
-        async with self._turns.turn():
+        turn = await self._turns.turn()
+        try:
             started = self._clock()
             verdict = await self._verdict(base_url, path, format)
+        finally:
+            turn.end()
         return Evidence(status=verdict.status, checks=list(verdict.checks), evaluated_at=started, detail=verdict.detail)
 
     async def _verdict(self, base_url: str, path: str, format: Format) -> Verdict:
@@ -182,6 +186,7 @@ async def _opened(question: _Question, address: Address) -> Exchange:
     return exchange
 
 
+@lru_cache(KEPT)
 def _request(target: Target, path: str) -> bytes:
     lines = (
         f"GET {path} HTTP/1.1",

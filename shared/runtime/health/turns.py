@@ -8,8 +8,6 @@ others, and its place is taken by the next.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 PROMPT = 0.25  # seconds
 
@@ -28,14 +26,10 @@ class Turns:
         self._aside = aside
         self._prompt = prompt
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self) -> Turn:
+        """Begin a turn, once there is a place. Whoever gets it ends it."""
         await self._places.acquire()
-        turn = _Turn(self)
-        try:
-            yield
-        finally:
-            turn.end()
+        return Turn(self)
 
     def step_aside(self) -> bool:
         """Whether there is room for one more slow turn, which is then taken."""
@@ -51,11 +45,11 @@ class Turns:
         else:
             self._places.release()
 
-    def watch(self, turn: _Turn) -> asyncio.TimerHandle:
+    def watch(self, turn: Turn) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(self._prompt, turn.is_slow)
 
 
-class _Turn:
+class Turn:
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
         self._aside = False

@@ -19,12 +19,15 @@ class Crowd:
         self.visits: list[asyncio.Task[None]] = []
 
     async def _visit(self, *, stays: bool) -> None:
-        async with self.turns.turn():
+        turn = await self.turns.turn()
+        try:
             self.inside += 1
             self.most = max(self.most, self.inside)
             if stays:
                 await self.leave.wait()
+        finally:
             self.inside -= 1
+            turn.end()
 
     def come(self, count: int, *, stays: bool) -> None:
         self.visits += [asyncio.create_task(self._visit(stays=stays)) for _ in range(count)]
