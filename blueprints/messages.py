@@ -20,10 +20,11 @@ from shared.kernel.clock import now
 from shared.kernel.errors import Transient
 from shared.runtime.consumers.consuming import consume
 from shared.runtime.consumers.letter import Letter, read_letter
+from shared.runtime.consumers.vault_event import VaultEvent, read_vault_event
 from shared.runtime.drift.sweep import scan_shard
 from shared.runtime.environments.looking import look_shard
 from shared.runtime.health.sweep import check_shard
-from shared.runtime.rotation.sweep import turn_shard
+from shared.runtime.rotation.sweep import hear, turn_shard
 from shared.runtime.upkeep.sweep import keep_shard
 from shared.runtime.upkeep.verifying import verify_shard
 
@@ -47,6 +48,15 @@ def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:
                 await consume(app().consuming, letter, DurableHub(client, app))
 
         await app().receiving.take(_received(message, channels.OWN), read_letter, heard)
+
+    @blueprint.service_bus_queue_trigger(arg_name="message", queue_name=channels.NOTICES, connection="ServiceBus")
+    @blueprint.durable_client_input(client_name="client")
+    async def runtime_notices(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
+        async def heard(event: VaultEvent) -> None:
+            if (notice := event.notice) is not None:
+                await hear(app().rotation_sweep, notice, DurableHub(client, app))
+
+        await app().receiving.take(_received(message, channels.NOTICES), read_vault_event, heard)
 
 
 def _received(message: func.ServiceBusMessage, source: str) -> Received:

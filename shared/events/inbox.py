@@ -2,7 +2,8 @@
 
 A row per message and listener stands in the partition that the effect changes, and is part of the effect's own transaction:
 whoever finds it knows that the effect is there, too. Its key begins with the day the message was made, which every copy of
-it says alike, so that old rows are found in one read. They go a week later; no broker keeps a message in flight that long.
+it says alike, so that old rows are found in one read. They go a week after they were written; nobody sends a message again
+that late.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import date, datetime, timedelta
 from shared.kernel.clock import Clock, Draw
 from shared.kernel.record import Record
 from shared.store import keys
-from shared.store.port import Change, Conflict, Create, Delete, Store
+from shared.store.port import Change, Conflict, Create, Delete, Row, Store
 
 KEPT = timedelta(days=7)
 PURGED_AT_ONCE = 90  # in one transaction
@@ -61,7 +62,7 @@ class Inbox:
         last = keys.inbox(now - KEPT, "")
         while True:
             rows = await self.store.list(partition, keys.INBOX, limit=PURGED_AT_ONCE)
-            old = [Delete(row.key, row.version) for row in rows if row.key < last]
+            old = [Delete(row.key, row.version) for row in rows if row.key < last and self._is_old(row)]
             if not old:
                 break
             try:
@@ -69,3 +70,7 @@ class Inbox:
             except Conflict:  # another worker is at it
                 break
         self._purged[partition] = now.date()
+
+    def _is_old(self, row: Row) -> bool:
+        """By when it was heard: an event that waited for weeks may come again just after it came."""
+        return self.clock() - Heard.read(row.document).at > KEPT

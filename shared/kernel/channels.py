@@ -14,7 +14,7 @@ OBSERVER = "observer"  # gets everything, for whoever wants to look on
 SUBSCRIPTIONS = (OWN, OBSERVER)
 
 WORK = "runtime-work"  # sweeps by shard, and nudges
-NOTICES = "runtime-notices"  # what Azure's Event Grid tells of vaults
+NOTICES = "runtime-notices"  # what Azure's Event Grid tells of vaults, in its own schema
 ERRORS = "runtime-errors"  # messages that nobody can read, each with its reason
 QUEUES = (WORK, NOTICES, ERRORS)
 

@@ -183,6 +183,14 @@ async def test_an_environment_that_is_gone_hears_nothing(world: World, released:
     assert await listening.heard() == []
 
 
+async def test_an_event_that_waited_for_weeks_still_has_no_second_effect(released: World, listening: Listening) -> None:
+    event = await listening.last(COMPLETED)
+    released.clock.advance(timedelta(days=30).total_seconds())
+    await listening.hears(event)
+    await listening.hears(event.model_copy(update={"event_id": f"evt-{1:032d}"}))
+    assert len(await listening.heard()) == 4
+
+
 async def test_old_rows_of_the_inbox_go_and_young_ones_stay(released: World, listening: Listening) -> None:
     event = await listening.last(COMPLETED)
     await listening.hears(event)
