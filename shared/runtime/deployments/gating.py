@@ -7,6 +7,7 @@ a person's `promote` passes it in spite of its verdict, which the row then says 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,10 +18,14 @@ from shared.runtime.deployments.activities import Deps, FailingWaveRun, WaveRun,
 from shared.runtime.deployments.model import Deployment, Gate, Override, Phase, earlier_key, gate_key
 from shared.runtime.deployments.transitions import Transition, advanced, noted
 from shared.runtime.environments.model import Environment
-from shared.runtime.health.witness import Subject
+from shared.runtime.health.reports import EnvironmentReports
+from shared.runtime.health.told import Awaited, out_of_reach, told
+from shared.runtime.health.witness import Sample, Subject
 from shared.runtime.rollout.gate import Expected, GatePolicy, Judgement, Verdict, judge
 from shared.runtime.rollout.plan import Planned
 from shared.store import keys
+from shared.store.reading import read
+from shared.store.revision import REPORTS
 
 LOOK_FOR = timedelta(seconds=45)  # one activity's share of a gate, well below the host's time limit
 SAVE_EVERY = timedelta(seconds=2)
@@ -109,7 +114,25 @@ class _Gating:
         subjects = [Subject(item.wanted.target, item.wanted.workload) for item in self.planned if item.wanted]
         at = self.deps.runs.clock()
         samples = await self.deps.witness.look(self.environment.site, subjects)
-        return gate.model_copy(update={"evidence": gate.evidence.with_round(at, samples, self._expected(gate))})
+        expected = self._expected(gate)
+        if any(out_of_reach(sample) for sample in samples):
+            samples = await self._with_reports(samples, expected)
+        return gate.model_copy(update={"evidence": gate.evidence.with_round(at, samples, expected)})
+
+    async def _with_reports(self, samples: Sequence[Sample], expected: Sequence[Expected]) -> list[Sample]:
+        """Where nobody here can ask a service, an agent inside its network may have."""
+        partition = keys.partition_of(self.run.tenant_id, self.run.environment_id)
+        row = await self.deps.runs.store.get(partition, REPORTS)
+        reports = read(EnvironmentReports, partition, row).services if row else {}
+        planned, now = {item.service_id: item for item in self.planned}, self.deps.runs.clock()
+        awaited = {
+            service.service_id: Awaited.of(
+                item.wanted.workload, item.before.workload if item.before else None, service.applied_at
+            )
+            for service in expected
+            if (item := planned[service.service_id]).wanted
+        }
+        return [told(sample, awaited[sample.service_id], reports, now) for sample in samples]
 
     async def _save(self, gate: Gate, judged: Judgement) -> Gate:
         """The gate as it stands then: a verdict that another execution stored meanwhile is the verdict.
