@@ -4,6 +4,7 @@ the story, until Ctrl-C."""
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import signal
 import sys
@@ -12,8 +13,9 @@ import webbrowser
 
 from rich.console import Console
 
+from clients.runtime_client import Problem
 from tools.demo.acts import Story
-from tools.demo.platform import started
+from tools.demo.platform import Platform, started
 from tools.demo.stage import Failed, Stage
 
 
@@ -27,17 +29,24 @@ def main(arguments: list[str]) -> int:
         with console.status("starting the platform …"):
             platform = stack.enter_context(started())
         console.print(f"The platform serves at {platform.endpoints['api']} [dim]({time.monotonic() - began:.1f} s)[/dim]")
-        story = Story(platform, stage)
         try:
-            for number, (title, play) in enumerate(story.acts(), 1):
-                stage.act(number, title, play)
-        except Failed as failed:
+            environment_id = asyncio.run(played(platform, stage))
+        except (Failed, Problem) as failed:
             console.print(f"   [red]✗[/red] {failed}", highlight=False)
             return 1
         console.print(f"[bold green]Everything held[/bold green] [dim]({time.monotonic() - began:.0f} s)[/dim]")
         if wish.page:
-            leave_open(console, f"{platform.endpoints['api']}/ui/e/{story.environment_id}")
+            leave_open(console, f"{platform.endpoints['api']}/ui/e/{environment_id}")
     return 0
+
+
+async def played(platform: Platform, stage: Stage) -> str:
+    """The environment that the story was about."""
+    async with platform.callers() as callers:
+        story = Story(platform, callers, stage)
+        for number, (title, play) in enumerate(story.acts(), 1):
+            await stage.act(number, title, play)
+    return story.environment_id
 
 
 def leave_open(console: Console, address: str) -> None:

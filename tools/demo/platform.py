@@ -10,20 +10,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from clients.runtime_client import Live, Runtime
 from tools.demo.stage import Failed
 
 READY_WITHIN = 60.0  # seconds
 ENDS_WITHIN = 15.0
 BACK_WITHIN = 20.0  # a host that was killed serves again
 POLL = 0.3
-OK, UNAVAILABLE = 200, 503
 SCOPES = (
     "runtime.environments.read runtime.environments.write runtime.deployments.read runtime.deployments.write "
     "runtime.configurations.write runtime.secrets.write runtime.health.read runtime.scaling.write runtime.drift.read"
@@ -32,30 +32,11 @@ SCOPES = (
 
 @dataclass(frozen=True)
 class Platform:
-    """A running platform, asked as its users ask it: over HTTP, with a bearer token."""
+    """A running platform, from outside."""
 
     process: subprocess.Popen[bytes]
     endpoints: Mapping[str, Any]
-    api: httpx.Client
-    control: httpx.Client
-
-    def get(self, path: str, **query: str) -> dict[str, Any]:
-        """The document at `path`, asked again while the API is being restarted. Raises `Failed` for anything but a 200."""
-        deadline = time.monotonic() + BACK_WITHIN
-        while True:
-            try:
-                answer = self.api.get(path, params=query)
-            except httpx.TransportError as gone:
-                said = f"no answer ({type(gone).__name__})"
-            else:
-                if answer.status_code == OK:
-                    return dict(answer.json())
-                said = f"{answer.status_code} {answer.text}"
-                if answer.status_code != UNAVAILABLE:
-                    raise Failed(f"GET {path}: {said}")
-            if time.monotonic() > deadline:
-                raise Failed(f"GET {path}: {said}")
-            time.sleep(POLL)
+    token: str
 
     def kill_host(self) -> int:
         """SIGKILL the Functions host, as a machine that fails would; the pid that it had."""
@@ -63,12 +44,31 @@ class Platform:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
-        return self.api.post(path, json=body)
+    @contextlib.asynccontextmanager
+    async def callers(self) -> AsyncIterator[Callers]:
+        """Its users' client for both of its faces, and the control API."""
+        api, control = self.endpoints["api"], self.endpoints["control"]
+        async with (
+            httpx.AsyncClient(base_url=api, timeout=30, trust_env=False) as http,
+            httpx.AsyncClient(base_url=control, timeout=30, trust_env=False) as controlled,
+            Live(self.endpoints["grpc"], self.token) as live,
+        ):
+            yield Callers(Runtime(api, self.token, http=http, patience=BACK_WITHIN), live, controlled)
 
-    def running(self, environment_id: str) -> dict[str, set[str]]:
+
+@dataclass(frozen=True)
+class Callers:
+    runtime: Runtime
+    live: Live
+    control: httpx.AsyncClient
+
+    async def tell(self, path: str, body: Mapping[str, Any]) -> None:
+        """Something happens to workloads behind the platform's back."""
+        (await self.control.post(path, json=body)).raise_for_status()
+
+    async def running(self, environment_id: str) -> dict[str, set[str]]:
         """serviceId -> images of its ready replicas, as the workload runner tells it: not the platform's own word."""
-        rows = self.control.get("/workloads").json()
+        rows = (await self.control.get("/workloads")).json()
         return {
             row["serviceId"]: {replica["image"] for replica in row["replicas"] if replica["ready"]}
             for row in rows
@@ -86,8 +86,7 @@ def started() -> Iterator[Platform]:
             process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - our own
         try:
             endpoints = _ready(process, data)
-            with _client(endpoints["api"], _token(folder)) as api, httpx.Client(base_url=endpoints["control"]) as control:
-                yield Platform(process, endpoints, api, control)
+            yield Platform(process, endpoints, _token(folder))
         finally:
             _end(process)
 
@@ -115,10 +114,6 @@ def _ready(process: subprocess.Popen[bytes], data: Path) -> dict[str, Any]:
 def _token(folder: str) -> str:
     command = [sys.executable, "-m", "localazure", "token", "--tenant", "connectsoft", "--scopes", SCOPES, "--data", folder]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - our own
-
-
-def _client(base_url: str, token: str) -> httpx.Client:
-    return httpx.Client(base_url=f"{base_url}/v1/runtime", headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
