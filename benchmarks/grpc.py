@@ -3,7 +3,7 @@
 GetServices of an environment with as many services as one may have, a thousand calls a round, against an empty handler
 with the pre-serialised answer; one change told to many streams, against a bare fan-out of the same message; and the
 answer's bytes against REST's JSON of the same rows. Servers are one process and take turns; the client is another and
-reads bytes without parsing them.
+reads bytes without parsing them. Rates are by the servers' CPU seconds: what else the machine does is not measured.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -43,10 +42,12 @@ def measure() -> Iterator[Ratio]:
         calls, messages = asyncio.run(_measured(servers))
     reads = "1.0 = as fast as an empty echo"
     subject = f"GetServices({CALLS:,})"
-    yield Ratio(subject, calls["platform"], "a pre-serialised echo", calls["bare"], "calls/s", reads)
-    yield Ratio(subject, calls["platform"], "one that says its schema", calls["walled"], "calls/s", reads)
+    yield Ratio(subject, calls["platform"], "a pre-serialised echo", calls["bare"], "calls/CPU s", reads)
+    yield Ratio(subject, calls["platform"], "one that says its schema", calls["walled"], "calls/CPU s", reads)
     told = f"StreamHealth to {STREAMS}"
-    yield Ratio(told, messages["platform"], "a bare fan-out", messages["bare"], "msg/s", "1.0 = as fast as bare streams")
+    yield Ratio(
+        told, messages["platform"], "a bare fan-out", messages["bare"], "msg/CPU s", "1.0 = as fast as bare streams"
+    )
     size, text = servers.sizes
     yield Ratio(f"{MAX_SERVICES} services, gRPC", size, "the same as JSON", text, "bytes", "below 1 = smaller")
 
@@ -58,7 +59,7 @@ async def _measured(servers: Servers) -> tuple[dict[str, float], dict[str, float
         messages: dict[str, list[float]] = {name: [] for name in ("platform", "bare")}
         for _ in range(ROUNDS):
             for name, channel in channels.items():
-                calls[name].append(await _calls(channel, name))
+                calls[name].append(await _calls(channel, name, channels["bare"]))
             for name, rates in messages.items():
                 rates.append(await _messages(channels, name))
     finally:
@@ -67,7 +68,13 @@ async def _measured(servers: Servers) -> tuple[dict[str, float], dict[str, float
     return {name: median(rates) for name, rates in calls.items()}, {name: median(rates) for name, rates in messages.items()}
 
 
-async def _calls(channel: Any, name: str) -> float:
+async def _spent(bare: Any) -> float:
+    """CPU seconds of the servers so far."""
+    return float(await bare.unary_unary(f"/{BARE}/Spent")(b""))
+
+
+async def _calls(channel: Any, name: str, bare: Any) -> float:
+    """Calls a CPU second."""
     path, request = get_services() if name == "platform" else (f"/{BARE}/Get", b"")
     call, metadata = channel.unary_unary(path), carrying(token())
     await call(request, metadata=metadata)  # what the first one makes does not count
@@ -77,26 +84,26 @@ async def _calls(channel: Any, name: str) -> float:
         for _ in left:
             await call(request, metadata=metadata, timeout=SECONDS)
 
-    began = time.perf_counter()
+    began = await _spent(bare)
     await asyncio.gather(*[exhaust() for _ in range(AT_ONCE)])
-    return CALLS / (time.perf_counter() - began)
+    return CALLS / (await _spent(bare) - began)
 
 
 async def _messages(channels: dict[str, Any], name: str) -> float:
-    """Messages a second from a change to the last of the streams that hears of it."""
+    """Messages a CPU second, from a change to the last of the streams that hears of it."""
     path, request = stream_health() if name == "platform" else (f"/{BARE}/Follow", b"")
     fire = channels["bare"].unary_unary(f"/{BARE}/{'Change' if name == 'platform' else 'Fire'}")
     call = channels[name].unary_stream(path)
     streams = [call(request, metadata=carrying(token()), timeout=SECONDS) for _ in range(STREAMS)]
     await asyncio.gather(*[stream.read() for stream in streams])
-    began = time.perf_counter()
+    began = await _spent(channels["bare"])
     for _ in range(CHANGES):
         await fire(b"")
         await asyncio.gather(*[stream.read() for stream in streams])
-    elapsed = time.perf_counter() - began
+    spent = await _spent(channels["bare"]) - began
     for stream in streams:
         stream.cancel()
-    return STREAMS * CHANGES / elapsed
+    return STREAMS * CHANGES / spent
 
 
 @contextlib.contextmanager

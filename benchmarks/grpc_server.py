@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from typing import Any
 
 import grpc
@@ -60,8 +61,12 @@ class Bare:
         await self._world.health({"s-0": STATUSES[self._changes % 2]})
         return b""
 
+    async def spent(self, request: bytes, context: Any) -> bytes:
+        """CPU seconds of this process so far."""
+        return str(time.process_time()).encode()
+
     def handlers(self) -> Any:
-        unary = {"Get": self.get, "Fire": self.fire, "Change": self.change}
+        unary = {"Get": self.get, "Fire": self.fire, "Change": self.change, "Spent": self.spent}
         behaviours = {name: grpc.unary_unary_rpc_method_handler(one) for name, one in unary.items()}
         behaviours["Follow"] = grpc.unary_stream_rpc_method_handler(self.follow)
         return grpc.method_handlers_generic_handler(BARE, behaviours)
