@@ -17,10 +17,14 @@ from tests.unit.doubles.targets import Service
 Deed = tuple[str, str]  # (action, resource)
 GONE = "Decommissioned"
 MADE_OF = {  # output of the engine -> what a person calls it
+    "appServicePlanId": "app-service-plan",
     "clusterServer": "cluster",
+    "functionsPlanId": "functions-plan",
+    "functionsStorageAccount": "functions-storage",
     "identityId": "identity",
     "managedEnvironmentId": "container-apps-environment",
     "resourceGroup": "resource-group",
+    "serviceBusNamespace": "service-bus",
     "vaultUri": "vault",
     "workspaceId": "logs",
 }
