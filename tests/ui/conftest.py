@@ -98,6 +98,15 @@ class Stage:
             self.complaints.append(f"{message.type}: {message.text}")
 
 
+async def until(page: Page, holds: str) -> None:
+    """Wait for an expression to hold. Not as the driver waits, which evaluates text: the page's policy forbids it."""
+    for _ in range(300):
+        if await page.evaluate(holds):
+            return
+        await page.wait_for_timeout(50)
+    raise AssertionError(f"it never held: {holds}")
+
+
 @pytest.fixture
 async def stage(browser: Browser, keyring: Keyring) -> AsyncIterator[Stage]:
     async with contextlib.AsyncExitStack() as stack:
@@ -113,6 +122,8 @@ async def stage(browser: Browser, keyring: Keyring) -> AsyncIterator[Stage]:
         at = await stack.enter_async_context(serving(application(api, issuer)))
         made = Stage(browser, f"http://127.0.0.1:{at}", issuer, grants, api)
         yield made
+        if api.held is not None:
+            api.held.set()
         for context in made.contexts:
             await context.close()
 

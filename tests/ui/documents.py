@@ -164,7 +164,17 @@ def deployment(**changes: Any) -> Json:
         "tenantId": TENANT,
         "environmentId": BUSY,
         "releaseRef": "release-2026.6.11",
-        "components": [{"moduleId": "billing-worker", "image": "acr.azurecr.io/billing-worker:1.4.3", "target": "aks"}],
+        "components": [
+            {
+                "moduleId": "billing-worker",
+                "image": "acr.azurecr.io/billing-worker:1.4.3",
+                "target": "aks",
+                "wave": 1,
+                "dependsOn": [],
+                "env": {},
+                "health": {"path": "/health", "port": 8080, "format": "json"},
+            }
+        ],
         "strategy": "RollingHealthGated",
         "gate": {"waitSeconds": 0, "stableSeconds": 60, "retryTimeoutSeconds": 300, "onFailure": "Rollback"},
         "status": "InProgress",
@@ -280,13 +290,44 @@ def entries() -> list[Json]:
 
 def policy(**changes: Any) -> Json:
     bounds = {"metric": "cpu", "minReplicas": 2, "maxReplicas": 20, "targetUtilizationPercent": 65, "scaleToZero": False}
-    named = {"scalingPolicyId": POLICY, "serviceId": "reservations-api", "target": "aks", "enforcement": "Enforced"}
-    return {**named, "requested": bounds, "effective": bounds, **changes}
+    return {
+        "scalingPolicyId": POLICY,
+        "tenantId": TENANT,
+        "environmentId": BUSY,
+        "serviceId": "reservations-api",
+        "target": "aks",
+        **bounds,
+        "requested": bounds,
+        "effective": bounds,
+        "enforcement": "Enforced",
+        "status": "Applied",
+        "appliedBy": "j.doe",
+        "createdAt": ago(days=2),
+        "updatedAt": ago(days=2),
+        "traceId": TRACE,
+        **changes,
+    }
 
 
 def binding(**changes: Any) -> Json:
-    secrets = [{"name": "db", "secretName": "db-password", "version": "0" * 32}]
-    return {"secretBindingId": BINDING, "serviceId": "reservations-api", "status": "Bound", "secrets": secrets, **changes}
+    return {
+        "secretBindingId": BINDING,
+        "tenantId": TENANT,
+        "environmentId": BUSY,
+        "serviceId": "reservations-api",
+        "vaultUri": "https://kv-booking.vault.azure.net",
+        "secrets": [{"name": "db", "secretName": "db-password", "version": "0" * 32}],
+        "status": "Bound",
+        "boundBy": "j.doe",
+        "createdAt": ago(days=2),
+        "rotated": {},
+        "requested": {"db": ago(hours=1)},
+        "outgoing": [],
+        "consumers": [{"serviceId": "reservations-api", "name": "db", "version": "0" * 32}],
+        "consumersOnOldVersion": 0,
+        "traceId": TRACE,
+        **changes,
+    }
 
 
 def rehearsal(*, allowed: bool = True) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -42,10 +43,13 @@ class Api:
     rehearsal: Any = field(default_factory=documents.rehearsal)
     overrules: Says | None = None
     expired: bool = False
+    held: asyncio.Event | None = None  # nothing is answered before it is set
     seen: list[Seen] = field(default_factory=list)
 
     async def answer(self, request: Request) -> Response:
         body = await request.body()
+        if self.held is not None:
+            await self.held.wait()
         status, document, headers = self._said(request)
         raw = json.dumps(document).encode()
         headers = {"cs-schema-version": "1.0", "Cache-Control": "private, no-cache", **headers}
@@ -113,17 +117,16 @@ def empty() -> dict[str, Any]:
     bare = documents.environment(inventory=[])
     for gone in ("stableDeploymentId", "stableReleaseRef"):
         del bare[gone]
+    requested = [{"phase": "Requested", "startedAt": documents.ago(seconds=3)}]
+    first = documents.deployment(rolloutHistory=requested, phase="Requested")
+    del first["previousDeploymentId"]
     return {
         "/environments": {"environments": []},
         "/operations": {"operations": []},
         busy: bare,
         f"{busy}/timeline": {"entries": []},
         "/deployments": {"deployments": []},
-        f"/deployments/{documents.FAILING}": documents.deployment(
-            rolloutHistory=[{"phase": "Requested", "startedAt": documents.ago(seconds=3)}],
-            phase="Requested",
-            previousDeploymentId=None,
-        ),
+        f"/deployments/{documents.FAILING}": first,
         f"/operations/{documents.OPERATION}": documents.operation(steps=[], status="NotStarted"),
         f"/drift/{documents.BUSY}": documents.drift(findings=[], lastScan={"status": "Never", "notReached": []}),
         f"/drift/{documents.BUSY}/ignore-rules": {"rules": []},

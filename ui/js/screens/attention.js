@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "../../vendor/hooks.js";
 import { html } from "../parts/html.js";
 import { Rows } from "../parts/rows.js";
-import { Empty, Loading, Old, Trouble } from "../parts/states.js";
+import { Empty, Loading, Shown, Trouble } from "../parts/states.js";
 import { Stage, Status } from "../parts/status.js";
 import { Deadline, When } from "../parts/when.js";
 import { withQuery } from "../router.js";
@@ -33,13 +33,9 @@ export function Attention({ ctx, place }) {
   const calm = listed.items.filter((one) => !busy.has(one.environmentId) && !person.some((row) => row.key === one.environmentId));
 
   ctx.useAsOf(urgent);
-  if (urgent.data === null) {
-    return html`<h1 tabindex="-1">What needs a person</h1>
-      ${urgent.error ? html`<${Trouble} error=${urgent.error} retry=${ctx.refresh} />` : html`<${Loading} what="environments" />`}`;
-  }
   return html`<h1 tabindex="-1">What needs a person</h1>
-    <${Old} view=${urgent} />
     <${Filters} ctx=${ctx} place=${place} stage=${stage} q=${q} />
+    <${Shown} view=${urgent} what="environments" retry=${ctx.refresh}>${() => html`
     <ul class="counts" aria-label="Summary">
       <li><strong>${person.length}${urgent.data.nextLink ? "+" : ""}</strong> need a person</li>
       <li><strong>${working.length}</strong> working</li>
@@ -51,7 +47,7 @@ export function Attention({ ctx, place }) {
     </section>
     <section aria-labelledby="working"><h2 id="working">Working</h2><${Working} working=${working} running=${running} /></section>
     <section aria-labelledby="quiet"><h2 id="quiet">Quiet</h2>
-      <${Quiet} calm=${calm} listed=${listed} all=${all} place=${place} /></section>`;
+      <${Quiet} calm=${calm} listed=${listed} all=${all} place=${place} /></section>`}<//>`;
 }
 
 /** @param {any} props */

@@ -159,6 +159,12 @@ function More({ ctx, environment, place }) {
           { name: "Service", head: true, cell: (/** @type {any} */ one) => one.serviceId },
           { name: "State", cell: (/** @type {any} */ one) => html`<${Status} word=${one.status} />` },
           { name: "Secrets", className: "breaks", cell: (/** @type {any} */ one) => one.secrets.map((/** @type {any} */ secret) => secret.name).join(", ") },
+          { name: "Consumers", cell: (/** @type {any} */ one) => html`${new Set(one.consumers.map((/** @type {any} */ by) => by.serviceId)).size}${
+            one.consumersOnOldVersion > 0 && html`, <${Status} word="Open" told="${one.consumersOnOldVersion} on an old version" />`}` },
+          { name: "Waits for", cell: (/** @type {any} */ one) => {
+            const names = Object.keys(one.requested);
+            return names.length === 0 ? "–" : `a new version of ${names.join(", ")}`;
+          } },
           { name: "Act", cell: (/** @type {any} */ one) => html`<${ctx.Act} change=${rotate(one, prod)} label="Rotate…" about=${one.serviceId} />` },
         ]} />`}<//>
       <h3>Where it lives</h3><dl class="pairs">
