@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +17,8 @@ from localazure.issuer.grants import Grants
 from localazure.issuer.people import PEOPLE
 from localazure.issuer.sign_in import COOKIE
 from tests.support.serving import serving
+from tests.ui.chromium import CHROMIUM, FLAGS
 from tests.ui.stage import Api, application, full
-
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-NO_SANDBOX = ["--no-sandbox", "--disable-gpu"]  # CI runs as root, where Chromium has none
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,7 +36,7 @@ async def playwright() -> AsyncIterator[Playwright]:
 
 @pytest.fixture(scope="session")
 async def browser(playwright: Playwright) -> AsyncIterator[Browser]:
-    launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=NO_SANDBOX)
+    launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
     yield launched
     await launched.close()
 

@@ -11,7 +11,7 @@ export function Header({ known, tenant, asOf, paused, on }) {
     ${tenant && html`<span class="tenant" title="Tenant">tenant <strong dir="auto">${tenant}</strong></span>`}
     <nav aria-label="Main"><a href="/ui/">Attention</a> <a href="/ui/docs">Guide</a> <a href="/ui/api">API</a></nav>
     <span class="grow"></span>
-    ${asOf && html`<span class="asof">as of <${When} at=${asOf} /></span>`}
+    ${asOf && html`<span class="asof">as of <${When} at=${asOf} local /></span>`}
     <button type="button" onClick=${on.find} aria-keyshortcuts="/">Find</button>
     <button type="button" onClick=${on.pause} aria-pressed=${paused ? "true" : "false"} aria-keyshortcuts="p">${paused ? "Paused" : "Pause"}</button>
     <button type="button" onClick=${on.calls}>Calls</button>
@@ -30,7 +30,7 @@ export function Banners({ known, offline, on }) {
     ${known.actionsUntil && html`<div class="banner look-hold actions-on"><${Shape} look="hold" />
       <span>Actions on, <${Countdown} until=${known.actionsUntil} /> left. Every change is shown before it is made.</span></div>`}
     ${known.phase === "out" && known.outSince && html`<div class="banner look-attention" role="alert"><${Shape} look="attention" />
-      <span>Signed out at <${When} at=${known.outSince} only="clock" />. Nothing is renewed.</span>
+      <span>Signed out at <${When} at=${known.outSince} only="clock" local />. Nothing is renewed.</span>
       <button type="button" onClick=${on.signIn}>Continue</button></div>`}
     ${known.trouble && html`<div class="banner look-attention" role="alert"><${Shape} look="attention" /><span>${known.trouble}</span></div>`}
     ${offline && html`<div class="banner look-unknown" role="status"><${Shape} look="unknown" /><span>This machine is offline. What you see is what was last known.</span></div>`}`;

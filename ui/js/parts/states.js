@@ -42,11 +42,11 @@ export function Trouble({ error, retry }) {
   </section>`;
 }
 
-/** @param {{text: string}} props */
-export function Copy({ text }) {
+/** @param {{text: string, shown?: string}} props `shown`: instead of the whole, where room is short */
+export function Copy({ text, shown = text }) {
   const [done, set] = useState(false);
   const copy = () => navigator.clipboard?.writeText(text).then(() => set(true), () => set(false));
-  return html`<span class="copy"><code>${text}</code>
+  return html`<span class="copy"><code>${shown}</code>
     <button type="button" class="small" onClick=${copy} aria-label="Copy ${text}">${done ? "copied" : "copy"}</button></span>`;
 }
 
@@ -54,7 +54,7 @@ export function Copy({ text }) {
 export function Old({ view }) {
   if (!view.error || view.data === null || view.failures < 2) return null;
   return html`<div class="banner look-unknown" role="status"><${Shape} look="unknown" />
-    <span>Old: last seen <${When} at=${view.asOf} />. ${view.error.message}.</span></div>`;
+    <span>Old: last seen <${When} at=${view.asOf} local />. ${view.error.message}.</span></div>`;
 }
 
 /** One resource's view: loading, refused, or what `children` make of it. @param {{view: any, what: string, retry: () => void, children: (data: any) => any}} props */

@@ -36,15 +36,16 @@ export function useTick() {
 
 if (typeof document !== "undefined") document.addEventListener("visibilitychange", arrange);
 
-/** @param {{at: string | number | null | undefined, only?: "clock" | "age"}} props */
-export function When({ at, only }) {
+/** @param {{at: string | number | null | undefined, only?: "clock" | "age", local?: boolean}} props `local`: by this machine's clock */
+export function When({ at, only, local = false }) {
   useTick();
   if (at === null || at === undefined || at === "") return html`<span class="faint">never</span>`;
   const iso = new Date(at).toISOString();
-  const absolute = `${clock(at)} UTC`;
-  if (only === "clock") return html`<time datetime=${iso} title=${relative(at)}>${absolute}</time>`;
-  if (only === "age") return html`<time datetime=${iso} title=${absolute}>${relative(at)}</time>`;
-  return html`<time datetime=${iso}>${absolute} <span class="faint">(${relative(at)})</span></time>`;
+  const today = local ? Date.now() : now();
+  const absolute = `${clock(at, today)} UTC`;
+  if (only === "clock") return html`<time datetime=${iso} title=${relative(at, today)}>${absolute}</time>`;
+  if (only === "age") return html`<time datetime=${iso} title=${absolute}>${relative(at, today)}</time>`;
+  return html`<time datetime=${iso}>${absolute} <span class="faint">(${relative(at, today)})</span></time>`;
 }
 
 /** "settles by 12:21 UTC (in 18 min)". @param {{at: string, word: string}} props */

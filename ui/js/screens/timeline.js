@@ -4,7 +4,7 @@ import { html } from "../parts/html.js";
 import { Rows } from "../parts/rows.js";
 import { Copy, Empty, Shown, Trouble } from "../parts/states.js";
 import { When } from "../parts/when.js";
-import { addressOf } from "../ids.js";
+import { addressOf, short } from "../ids.js";
 import { withQuery } from "../router.js";
 import { usePages, useWatch } from "../use.js";
 
@@ -31,10 +31,10 @@ export function Timeline({ ctx, place }) {
       <${Rows} caption="What happened, newest first" rows=${pages.items} selected=${wanted} rowKey=${(/** @type {any} */ one) => one.entryId} columns=${[
         { name: "When", cell: (/** @type {any} */ one) => html`<a href=${withQuery(place, { entry: one.entryId })}><${When} at=${one.at} only="clock" /></a>` },
         { name: "What", head: true, className: "breaks", cell: (/** @type {any} */ one) => html`<${Linked} entry=${one} />` },
-        { name: "Who", className: "breaks", cell: (/** @type {any} */ one) => one.actor },
+        { name: "Who", cell: (/** @type {any} */ one) => one.actor },
         { name: "Kind", cell: (/** @type {any} */ one) => html`<code>${one.kind}</code>` },
         { name: "Why", cell: (/** @type {any} */ one) => html`<${Why} entry=${one} place=${place} />` },
-        { name: "Trace", cell: (/** @type {any} */ one) => html`<${Copy} text=${one.traceId} />` },
+        { name: "Trace", cell: (/** @type {any} */ one) => html`<${Copy} text=${one.traceId} shown=${short(one.traceId)} />` },
       ]} />`}
       ${pages.error && html`<${Trouble} error=${pages.error} retry=${pages.more} />`}
       ${pages.next && html`<p><button type="button" disabled=${pages.busy} onClick=${pages.more}>Older</button></p>`}`}<//>`;
@@ -50,7 +50,7 @@ function Linked({ entry }) {
 function Why({ entry, place }) {
   const parts = [
     entry.operationId && html`<a href="/ui/o/${entry.operationId}">operation</a>`,
-    entry.decisionId && html`decision <code>${entry.decisionId}</code>`,
+    entry.decisionId && html`decision <code>${short(entry.decisionId)}</code>`,
     entry.causedBy && html`<a href=${withQuery(place, { entry: entry.causedBy })}>its cause</a>`,
   ].filter(Boolean);
   return parts.length === 0 ? "–" : parts.flatMap((part, at) => (at ? [", ", part] : [part]));
