@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME …]`: measure, print one table.
 
-Names: import, deployment, drift, grpc, probes, requests, orchestration.
+Names: import, deployment, drift, grpc, page, probes, requests, orchestration.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cold_import, deployment_cpu, drift_sweep, grpc, health_probes, health_requests, orchestration
+from benchmarks import cold_import, deployment_cpu, drift_sweep, grpc, health_probes, health_requests, orchestration, page
 from benchmarks.platform import Platform, serving
 from benchmarks.ratio import Ratio
 
@@ -26,6 +26,7 @@ ALONE: Mapping[str, Callable[[], Iterator[Ratio]]] = {
     "deployment": deployment_cpu.measure,
     "drift": drift_sweep.measure,
     "grpc": grpc.measure,
+    "page": page.measure,
     "probes": health_probes.measure,
 }
 ON_PLATFORM: Mapping[str, Callable[[Platform], Iterator[Ratio]]] = {

@@ -266,6 +266,10 @@ def drift(**changes: Any) -> Json:
     }
 
 
+def rules(*those: Json) -> Json:
+    return {"environmentId": BUSY, "rules": list(those)}
+
+
 def entries() -> list[Json]:
     told = [
         ("deployment.rolled-back", "deployment of release-2026.6.11 was rolled back", "the platform"),

@@ -98,7 +98,7 @@ def full() -> dict[str, Any]:
         f"/deployments/{documents.FAILING}": documents.deployment(),
         f"/operations/{documents.OPERATION}": documents.operation(),
         f"/drift/{documents.BUSY}": documents.drift(),
-        f"/drift/{documents.BUSY}/ignore-rules": {"rules": [{"kind": "ReplicaCountMismatch", "reason": "sale"}]},
+        f"/drift/{documents.BUSY}/ignore-rules": documents.rules({"kind": "ReplicaCountMismatch", "reason": "sale"}),
         "/scaling-policies": {"scalingPolicies": [documents.policy()]},
         "/secret-bindings": {"secretBindings": [documents.binding()]},
         "/services/reservations-api/health": {
@@ -129,7 +129,7 @@ def empty() -> dict[str, Any]:
         f"/deployments/{documents.FAILING}": first,
         f"/operations/{documents.OPERATION}": documents.operation(steps=[], status="NotStarted"),
         f"/drift/{documents.BUSY}": documents.drift(findings=[], lastScan={"status": "Never", "notReached": []}),
-        f"/drift/{documents.BUSY}/ignore-rules": {"rules": []},
+        f"/drift/{documents.BUSY}/ignore-rules": documents.rules(),
         "/scaling-policies": {"scalingPolicies": []},
         "/secret-bindings": {"secretBindings": []},
     }

@@ -15,7 +15,7 @@ from localazure.supervisor.node import find_node
 from shared.http import problem_table
 from shared.operations.model import OperationStatus, StepStatus
 from shared.runtime.deployments.model import DeploymentStatus, Phase
-from shared.runtime.drift.model import FindingStatus, ScanStatus, Severity
+from shared.runtime.drift.model import FindingKind, FindingStatus, ScanStatus, Severity
 from shared.runtime.environments.model import EnvironmentStatus
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.rollout.gate import Verdict
@@ -116,6 +116,11 @@ def test_every_word_of_the_platform_has_its_look(words: type[StrEnum]) -> None:
     text = (JS / "status.js").read_text(encoding="utf-8")
     known = set(re.findall(r'"(\w+)"', text.split("const WORDS = {", 1)[1].split("};", 1)[0]))
     assert {str(word) for word in words} - known == set()
+
+
+def test_every_kind_of_a_finding_can_be_looked_for() -> None:
+    text = (JS / "screens" / "drift.js").read_text(encoding="utf-8")
+    assert set(re.findall(r'"(\w+)"', text.split("const KINDS = [", 1)[1].split("];", 1)[0])) == set(FindingKind)
 
 
 def test_every_code_of_an_error_has_its_section_in_the_guide() -> None:
