@@ -10,6 +10,7 @@ from shared.events.journal import TimelineEntry
 from shared.http import query
 from shared.http.call import Found, Listing, Mutation, Reading
 from shared.http.routes import UNSUSPENDED, Page
+from shared.kernel.clock import now
 from shared.kernel.errors import EnvironmentNotReady, NameTaken, OperationInFlight
 from shared.operations.intent import Answer, ReasonRequest
 from shared.runtime.decommissioning.service import DecommissionRequest
@@ -97,7 +98,9 @@ def _reads(at: Endpoints, app: Callable[[], Container]) -> None:
     )
     async def list_environments(call: Reading) -> Listing:
         limit, wanted = call.query.get("limit", query.DEFAULT_LIMIT), Wanted.read(call.query)
-        listed, after = await listing.page(app().store, call.caller.tenant_id, wanted, limit, call.after)
+        oldest = now() - app().settings.pace.stale_after
+        found = listing.page(app().store, call.caller.tenant_id, wanted, limit, call.after, oldest=oldest)
+        listed, after = await found
         items = [one.environment.document() | {"summary": one.summary.document()} for one in listed]
         return Listing(items, after)
 

@@ -783,6 +783,7 @@ class Summary(TypedDict):
     highestSeverity: NotRequired[str]
     lastScan: NotRequired[str]
     stableReleaseRef: NotRequired[str]
+    evaluatedAt: NotRequired[str]
     asOf: str
 
 

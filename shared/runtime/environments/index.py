@@ -26,6 +26,7 @@ from shared.store.reading import read
 
 LISTED = "env"
 OPERATIONS = "op"
+NOW = timedelta(0)
 CAME_WITHIN = timedelta(minutes=2)  # far beyond the life of the request that claims a name
 
 
@@ -47,7 +48,14 @@ class Summary(Record):
     highest_severity: str | None = None
     last_scan: datetime | None = None
     stable_release_ref: str | None = None
+    evaluated_at: datetime | None = None  # when a health sweep last looked; may lag by half of what makes health stale
     as_of: datetime
+
+    def aged(self, oldest: datetime) -> Summary:
+        """As it may be said now: what was looked at before `oldest` says nothing of health any more."""
+        if not self.services or self.evaluated_at is None or self.evaluated_at >= oldest:
+            return self
+        return self.model_copy(update={"unhealthy": 0, "degraded": 0, "unknown": self.services, "stale": self.services})
 
 
 class ListedEnvironment(Record):
@@ -118,13 +126,22 @@ class Index:
 
         await rerun(self._merge, environment, with_environment)
 
-    async def summarise(self, environment: Environment, members: Mapping[str, Any]) -> None:
-        """Bring `members` of the summary up to date; the other members, and the environment, belong to other writers."""
+    async def summarise(
+        self, environment: Environment, members: Mapping[str, Any], *, looked: datetime | None = None, lag: timedelta = NOW
+    ) -> None:
+        """Bring `members` of the summary up to date; the other members, and the environment, belong to other writers.
+
+        `looked`, of a health sweep, becomes `evaluated_at`; for itself alone only where that would lag by more than `lag`.
+        """
 
         def with_members(listed: ListedEnvironment) -> ListedEnvironment:
             merged = listed.summary.model_copy(update=dict(members))
-            if merged == listed.summary:
+            last = merged.evaluated_at
+            renews = looked is not None and (last is None or looked - last > lag)
+            if merged == listed.summary and not renews:
                 return listed
+            if looked is not None:
+                merged = merged.model_copy(update={"evaluated_at": looked})
             return listed.model_copy(update={"summary": merged.model_copy(update={"as_of": self.clock()})})
 
         await rerun(self._merge, environment, with_members)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.runtime.environments.index import LISTED, ListedEnvironment
@@ -18,6 +19,7 @@ from shared.store.reading import read_all
 
 MOST = 2000  # rows read for one page
 RANGE = 500  # rows of a range read when something is looked for
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 URGENT = frozenset({"Critical", "High"})
 
 
@@ -71,10 +73,11 @@ def needs_attention(listed: ListedEnvironment) -> bool:
 
 
 async def page(
-    store: Store, tenant_id: str, wanted: Wanted, limit: int, after: str
+    store: Store, tenant_id: str, wanted: Wanted, limit: int, after: str, *, oldest: datetime = EVER
 ) -> tuple[list[ListedEnvironment], str | None]:
     """Up to `limit` wanted environments, newest first, after the key `after`; where the next page begins, None on the last.
 
+    What a health sweep looked at before `oldest` is stale: sweeps that stopped make nothing look well.
     Without a filter every row is wanted: one range, with one row more than the page, holds it.
     """
     partition, prefix = keys.tenant_partition(tenant_id), keys.list_prefix(LISTED)
@@ -84,7 +87,8 @@ async def page(
         asked = min(size, left)
         rows = await store.list(partition, prefix, limit=asked, after=after)
         for row in rows:
-            one = [listed for listed in read_all(ListedEnvironment, partition, [row]) if wanted.wants(listed)]
+            seen = [_aged(listed, oldest) for listed in read_all(ListedEnvironment, partition, [row])]
+            one = [listed for listed in seen if wanted.wants(listed)]
             if one and len(found) == limit:
                 return found, after
             found += one
@@ -93,3 +97,7 @@ async def page(
             return found, None
         left -= asked
     return found, after
+
+
+def _aged(listed: ListedEnvironment, oldest: datetime) -> ListedEnvironment:
+    return listed.model_copy(update={"summary": listed.summary.aged(oldest)})

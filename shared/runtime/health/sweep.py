@@ -84,7 +84,8 @@ async def check_environment(deps: Deps, place: Place, started: datetime) -> None
     now, reported = deps.journal.clock(), admitted.rows.get(REPORTS)
     if reported is not None:  # the list says what the service's own page says
         health = merged(health, read(EnvironmentReports, place.partition, reported), now, deps.stale_after)
-    await deps.index.summarise(admitted.environment, counted(health, now, deps.stale_after))
+    members, lag = counted(health, now, deps.stale_after), deps.stale_after / 2
+    await deps.index.summarise(admitted.environment, members, looked=started, lag=lag)
 
 
 def evaluated(

@@ -381,6 +381,31 @@ async def test_a_summary_is_written_only_when_a_member_changed(world: World, ans
     assert await world.summary() == summary
 
 
+async def test_a_summary_says_when_it_was_looked_at_and_lags_by_less_than_what_makes_it_stale(
+    world: World, answers: Answers
+) -> None:
+    await stand(world, "api")
+    ticks = [await check(world, answers)]
+    lags = []
+    for _ in range(6):
+        ticks.append(await check(world, answers))
+        evaluated_at = (await world.summary()).evaluated_at
+        assert evaluated_at in ticks
+        lags.append(ticks[-1] - evaluated_at)
+    assert max(lags) <= STALE_AFTER / 2
+    assert lags.count(timedelta(0)) < len(lags)  # it is not written at each tick
+
+
+async def test_a_list_whose_sweeps_stopped_shows_everything_stale(world: World, answers: Answers) -> None:
+    await stand(world, "api", "web")
+    await check(world, answers)
+    summary = await world.summary()
+    assert summary.evaluated_at is not None
+    assert summary.aged(summary.evaluated_at) == summary
+    old = summary.aged(summary.evaluated_at + timedelta(seconds=1))
+    assert (old.services, old.unknown, old.stale, old.unhealthy, old.degraded) == (2, 2, 2, 0, 0)
+
+
 async def test_a_summary_keeps_what_others_wrote(world: World) -> None:
     await world.stand()
     decommissioning = world.environment.model_copy(update={"status": EnvironmentStatus.DECOMMISSIONING})
