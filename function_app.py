@@ -19,6 +19,7 @@ from blueprints import (
     environments,
     fallback,
     internal,
+    isolation,
     messages,
     operations,
     orchestrations,
@@ -41,6 +42,7 @@ REST = (
     scaling_policies,
     drift,
     operations,
+    isolation,
     internal,
     contract,
     probes,
@@ -57,6 +59,7 @@ ui.register(endpoints, serving.settings)
 fallback.register(endpoints)
 for triggers in (orchestrations, schedules, messages):
     triggers.register(endpoints.blueprint, serving.container)
+schedules.probe_isolation(endpoints.blueprint, endpoints.table, serving.container)
 app.register_functions(endpoints.blueprint)
 
 

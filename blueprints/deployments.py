@@ -11,6 +11,7 @@ from shared.http.call import Found, Listing, Mutation, Reading
 from shared.http.routes import Page
 from shared.kernel.errors import (
     EnvironmentNotReady,
+    IsolationBreach,
     NoStableSnapshot,
     NotPaused,
     OperationInFlight,
@@ -39,7 +40,7 @@ def _changes(at: Endpoints, app: Callable[[], Container]) -> None:
         action="deployments.deploy",
         governed=True,
         answers={202: DeploymentBegun},
-        raises=(EnvironmentNotReady, OperationInFlight, TargetNotEnabled),
+        raises=(EnvironmentNotReady, OperationInFlight, IsolationBreach, TargetNotEnabled),
     )
     async def deploy_release(call: Mutation, body: DeployRequest) -> Answer:
         return await app().deployments.deploy(call.intent, call.environment, body)

@@ -9,10 +9,13 @@ from datetime import timedelta
 import azure.durable_functions as df
 import azure.functions as func
 
+from shared.azure.pace import in_the_background
 from shared.container import Container
 from shared.events.work import Work, WorkKind
+from shared.http.routes import RouteTable
 from shared.kernel.clock import now, text
-from shared.kernel.errors import Transient
+from shared.kernel.errors import ConcurrentChange, Transient
+from shared.store.port import Conflict
 
 log = logging.getLogger(__name__)
 SHARDS_A_MESSAGE = 4
@@ -46,3 +49,17 @@ def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:
         await fan_out(app(), WorkKind.UPKEEP, pace.upkeep_interval)
         if now().timestamp() % pace.scaling_interval < pace.upkeep_interval:  # the first one of its minute
             await fan_out(app(), WorkKind.SCALING, pace.scaling_interval)
+
+
+def probe_isolation(blueprint: df.Blueprint, table: RouteTable, app: Callable[[], Container]) -> None:
+    """The one timer that works by itself: the probe is a handful of requests to this very process."""
+
+    @blueprint.timer_trigger(schedule="%ISOLATION_SCHEDULE%", arg_name="timer", run_on_startup=False)
+    async def isolation_probe(timer: func.TimerRequest) -> None:
+        if not app().settings.isolation.client_id:
+            return
+        try:
+            with in_the_background():
+                await app().probing(table).probe()
+        except (Transient, Conflict, ConcurrentChange) as error:  # the next tick tries anew
+            log.warning("the isolation probe was not recorded: %r", error)

@@ -22,6 +22,7 @@ OperationStatus = Literal["NotStarted", "Running", "Succeeded", "Failed", "Cance
 Owner = Literal["deployment", "scaling-policy", "rotation", "unknown"]
 Phase = Literal["Requested", "Provisioning", "Configuring", "RollingOut", "HealthGating", "Promoting", "RollingBack", "Completed", "RolledBack", "Failed", "Canceled"]
 PolicyStatus = Literal["Applied", "Paused"]
+ProbeStatus = Literal["Never", "Intact", "Breached", "Incomplete"]
 ReportOutcome = Literal["Accepted", "Stale", "UnknownService", "Invalid"]
 ScanStatus = Literal["Complete", "Incomplete", "Never"]
 SecretsBindingStatus = Literal["Bound", "Rotating"]
@@ -118,6 +119,11 @@ class BoundSecret(TypedDict):
     version: NotRequired[str]
 
 
+class Breach(TypedDict):
+    route: str
+    status: int
+
+
 class Check(TypedDict):
     name: str
     status: HealthStatus
@@ -199,6 +205,7 @@ class DeployRequest(TypedDict):
     configurationId: NotRequired[str | None]
     strategy: NotRequired[Strategy]
     gate: NotRequired[GateRequest | None]
+    overrideIsolationBreach: NotRequired[str | None]
 
 
 class DeploymentBegun(TypedDict):
@@ -457,6 +464,16 @@ class InventoryRow(TypedDict):
     status: HealthStatus
     stale: bool
     evaluatedAt: NotRequired[str]
+
+
+class IsolationReport(TypedDict):
+    status: ProbeStatus
+    startedAt: NotRequired[str]
+    completedAt: NotRequired[str]
+    attempts: int
+    untold: int
+    breaches: list[Breach]
+    consecutiveBreaches: int
 
 
 class Liveness(TypedDict):

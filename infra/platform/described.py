@@ -19,6 +19,8 @@ MAY_BE_GIVEN = {
     "SECRET_VAULTS": "secretVaults",
     "PROBE_ALLOWED_NETWORKS": "probeAllowedNetworks",
     "UI_CLIENT_ID": "uiClientId",
+    "ISOLATION_CLIENT_ID": "isolationClientId",
+    "ISOLATION_CLIENT_SECRET": "isolationClientSecret",
 }
 
 

@@ -45,12 +45,15 @@ class Keyring:
 
     @classmethod
     def open(cls, path: Path, clients: Mapping[str, Client]) -> Keyring:
-        """Read the file, or make it with fresh keys and the given clients where there is none."""
+        """Read the file, or make it with fresh keys where there is none; the given clients that it lacks are added."""
         if not path.exists():
             fresh = cls(path, {"signing": [_private(_draw("sig"))], "decryption": _private(_draw("enc")), "clients": {}})
-            fresh.clients = dict(clients)
             fresh._write()
-        return cls.read(path)
+        keyring = cls.read(path)
+        if clients.keys() - keyring.clients.keys():
+            keyring.clients = {**clients, **keyring.clients}
+            keyring._write()
+        return keyring
 
     @classmethod
     def read(cls, path: Path) -> Keyring:

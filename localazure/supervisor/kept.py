@@ -12,7 +12,8 @@ from pathlib import Path
 from localazure.writing import replace_private
 
 SIGNING_KEY, IDENTITY_HEADER, CLUSTER_TOKEN = "signingKey", "identityHeader", "clusterToken"
-_NAMES = (SIGNING_KEY, IDENTITY_HEADER, CLUSTER_TOKEN)
+PROBE_SECRET = "isolationProbe"  # noqa: S105 - the name of one
+_NAMES = (SIGNING_KEY, IDENTITY_HEADER, CLUSTER_TOKEN, PROBE_SECRET)
 
 
 def draw_secrets(data: Path) -> None:

@@ -17,11 +17,12 @@ from localazure.issuer.keyring import keyring_path
 from localazure.layout import LOOPBACK, Layout
 from localazure.policy import DECISION_PATH
 from localazure.service_bus import connection_string
-from localazure.supervisor.kept import IDENTITY_HEADER, SIGNING_KEY, draw_secrets, secret
+from localazure.supervisor.kept import IDENTITY_HEADER, PROBE_SECRET, SIGNING_KEY, draw_secrets, secret
 from localazure.supervisor.trouble import Trouble
 from localazure.writing import replace_private
 
 AUDIENCE = "api://runtime-cloud"
+PROBE_CLIENT = "isolation-probe"
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 PLATFORM_GROUP = "rg-runtime-cloud-platform"
 PROVISIONER_JOB = (
@@ -36,6 +37,7 @@ QUICK = {
     "HEALTH_SCHEDULE": "*/2 * * * * *",
     "DRIFT_SCHEDULE": "*/3 * * * * *",
     "UPKEEP_SCHEDULE": "* * * * * *",
+    "ISOLATION_SCHEDULE": "*/30 * * * * *",
     "HEALTH_INTERVAL_SECONDS": "2",
     "DRIFT_INTERVAL_SECONDS": "3",
     "UPKEEP_INTERVAL_SECONDS": "1",
@@ -70,9 +72,12 @@ def tables_connection(layout: Layout, port: str = "azuriteTables") -> str:
 
 
 def open_keyring(layout: Layout) -> Keyring:
-    """The issuer's keys; made at the first start, with one client that may ask for every public scope."""
+    """The issuer's keys; made at the first start, with a client that may ask for every public scope, and the isolation
+    probe's, which is a tenant of its own and may do anything."""
     client = Client(secrets.token_urlsafe(32), "connectsoft", ALL_SCOPES)
-    return Keyring.open(keyring_path(layout.data), {"runtime-client": client})
+    draw_secrets(layout.data)
+    probe = Client(secret(layout.data, PROBE_SECRET), "isolation-probe", (*ALL_SCOPES, "runtime.internal"))
+    return Keyring.open(keyring_path(layout.data), {"runtime-client": client, PROBE_CLIENT: probe})
 
 
 def write_settings(layout: Layout, sample: Path, environ: Mapping[str, str], *, quick: bool) -> dict[str, str]:
@@ -117,6 +122,8 @@ def _own(layout: Layout) -> dict[str, str]:
         "RUNTIME_SIGNING_KEY": secret(layout.data, SIGNING_KEY),
         "PROBE_ALLOWED_NETWORKS": "127.0.0.0/8",
         "GRPC_ADDRESS": f"{LOOPBACK}:{layout.ports['grpc']}",
+        "ISOLATION_CLIENT_ID": PROBE_CLIENT,
+        "ISOLATION_CLIENT_SECRET": secret(layout.data, PROBE_SECRET),
         "UI_CLIENT_ID": PAGE_CLIENT,
     }
 

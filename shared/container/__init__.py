@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from shared.container.work import Work
 from shared.http.cursor import Cursors
+from shared.http.message import Request, Response
 from shared.http.mutating import Mutating
 from shared.http.pipeline import Pipeline
+from shared.http.probing import Nobody, Probing
 from shared.http.routes import RouteTable
-from shared.kernel.clock import draw
+from shared.kernel import ids
+from shared.kernel.clock import draw, now
 from shared.kernel.errors import RuntimeCloudError
+from shared.runtime.probing.bait import Bait
+from shared.runtime.probing.recording import Recording
 from shared.store import keys
 
 
@@ -21,6 +26,25 @@ class Container(Work):
         signing_key = self.settings.state.signing_key
         mutating = Mutating(self.isolation, self.governance, self.journal, draw, signing_key)
         return Pipeline(table, self.authoriser, mutating, Cursors(signing_key))
+
+    def probing(self, table: RouteTable) -> Probing:
+        """The isolation probe, over the way that every request takes."""
+        pipeline, own = self.pipeline(table), ids.derived(self.settings.state.signing_key, "isolation", "bait")
+
+        async def serve(request: Request) -> Response:
+            return await pipeline.serve(request, Nobody())
+
+        return Probing(
+            table=table,
+            serve=serve,
+            token=self.probe_credentials.token,
+            authoriser=self.authoriser,
+            bait=Bait(self.store, self.where, now, draw, self.home, own),
+            recording=Recording(self.journal, self.home, self.settings.state.signing_key),
+            store=self.store,
+            clock=now,
+            draw=draw,
+        )
 
     async def ready(self) -> dict[str, bool]:
         """Whether what every request needs can be reached: the tables."""

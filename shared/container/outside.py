@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from shared.access.authoriser import Authoriser
+from shared.access.client_credentials import ClientCredentials
 from shared.access.governance import Governance
 from shared.access.keys import SigningKeys
 from shared.access.limits import Limits
@@ -105,6 +106,12 @@ class Outside:
             ),
             Limits(self.settings.platform.tenant_requests),
         )
+
+    @cached_property
+    def probe_credentials(self) -> ClientCredentials:
+        isolation, issuer = self.settings.isolation, self.settings.identity.issuer
+        fetch, post = self.issuer.fetch, self.issuer.post
+        return ClientCredentials(issuer, isolation.client_id, isolation.client_secret, fetch, post, now)
 
     @cached_property
     def governance(self) -> Governance:

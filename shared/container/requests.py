@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from shared.container.outside import Outside
+from shared.events.journal import Place
 from shared.kernel.clock import draw, now
 from shared.operations.cancelling import Cancelling
 from shared.operations.reading import Operations
@@ -21,6 +22,7 @@ from shared.runtime.drift.ground import Surveying
 from shared.runtime.drift.reading import DriftReader
 from shared.runtime.drift.ruling import Ruling
 from shared.runtime.environments.index import Index
+from shared.runtime.environments.intactness import Intactness, home
 from shared.runtime.environments.isolation import Isolation
 from shared.runtime.environments.service import Environments
 from shared.runtime.environments.tenancy import Tenancy
@@ -149,7 +151,16 @@ class Requests(Outside):
             self.gate,
             self.settings.platform.image_registries,
             frozenset(self.targets),
+            self.intactness,
         )
+
+    @cached_property
+    def home(self) -> Place:
+        return home(self.settings.state.signing_key)
+
+    @cached_property
+    def intactness(self) -> Intactness:
+        return Intactness(self.store, self.home)
 
     @cached_property
     def deployment_reader(self) -> DeploymentReader:

@@ -198,6 +198,12 @@ TABLE: Mapping[type[BaseException], Problem] = {
         "The environment is on hold",
         _says("An automatic rollback put the environment on hold. Deploy, or release the hold, then try again."),
     ),
+    errors.IsolationBreach: Problem(
+        409,
+        "IsolationBreach",
+        "The platform's isolation is in doubt",
+        _says("GET /isolation says what was reached. Wait until it is mended, or say why not in overrideIsolationBreach."),
+    ),
     errors.AttemptsExhausted: Problem(
         409,
         "AttemptsExhausted",

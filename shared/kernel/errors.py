@@ -155,6 +155,10 @@ class OnHold(RuntimeCloudError):
     """An automatic rollback put the environment on hold; a person decides what comes next."""
 
 
+class IsolationBreach(RuntimeCloudError):
+    """The isolation probe reached another tenant's, several times in a row: nothing new goes to production."""
+
+
 class AttemptsExhausted(RuntimeCloudError):
     """What is asked for was tried as often as it may be."""
 

@@ -35,6 +35,14 @@ class IdentitySettings:
 
 
 @dataclass(frozen=True)
+class IsolationSettings:
+    """The isolation probe's own client at the issuer, of a tenant that nobody else has; without one nothing is probed."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class GovernanceSettings:
     url: str
     scope: str | None  # of the credential for calling it; None: it asks for none
@@ -125,6 +133,7 @@ class Settings:
     platform: PlatformSettings
     pace: PaceSettings
     grpc: GrpcSettings
+    isolation: IsolationSettings
     page: PageSettings
 
 
@@ -217,6 +226,7 @@ def read(values: Mapping[str, str]) -> Settings:
         _platform(reader),
         _pace(reader),
         _grpc(reader),
+        _isolation(reader),
         _page(reader),
     )
     if reader.problems:
@@ -291,6 +301,13 @@ def _grpc(reader: _Reader) -> GrpcSettings:
         streams_per_tenant=reader.read("GRPC_STREAMS_PER_TENANT", _whole, "2000"),
         poll=reader.read("GRPC_POLL_SECONDS", _seconds, "1"),
         heartbeat=reader.read("GRPC_HEARTBEAT_SECONDS", _heartbeat, "15"),
+    )
+
+
+def _isolation(reader: _Reader) -> IsolationSettings:
+    return IsolationSettings(
+        client_id=reader.text("ISOLATION_CLIENT_ID", ""),
+        client_secret=reader.text("ISOLATION_CLIENT_SECRET", ""),
     )
 
 

@@ -27,6 +27,7 @@ HEALTH = "health"
 SCAN = "scan"
 INFRASTRUCTURE = "infra"
 IGNORE_RULES = "ignore"
+ISOLATION = "isolation"
 LOOKING = "looking"
 INBOX = "in-"
 

@@ -107,6 +107,8 @@ class DeployRequest(Record):
     configuration_id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
     strategy: Strategy = Strategy.ROLLING_HEALTH_GATED
     gate: GateRequest | None = None
+    # Why a release goes to production in spite of a breach of isolation.
+    override_isolation_breach: Annotated[str, StringConstraints(min_length=1, max_length=1000)] | None = None
 
     @model_validator(mode="after")
     def _each_module_once(self) -> DeployRequest:

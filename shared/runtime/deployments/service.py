@@ -38,6 +38,7 @@ from shared.runtime.deployments.model import (
 )
 from shared.runtime.deployments.transitions import TRANSITIONS, Transition
 from shared.runtime.environments.index import Index
+from shared.runtime.environments.intactness import Intactness
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.rollout.gate import GatePolicy, OnFailure
 from shared.store import keys
@@ -75,14 +76,17 @@ class Deployments:
     gate: GatePolicy  # the platform's defaults
     registries: frozenset[str]
     targets: frozenset[str]  # those the platform can deploy to
+    intactness: Intactness
 
     async def deploy(self, intent: Intent, admitted: Admitted, request: DeployRequest) -> Answer:
         """Commit the intent to roll out a release; the orchestration does the rest.
 
-        Raises `EnvironmentNotReady`, `OperationInFlight`, `TargetNotEnabled`, `ValidationFailed`, `PolicyDenied`.
+        Raises `EnvironmentNotReady`, `OperationInFlight`, `IsolationBreach`, `TargetNotEnabled`, `ValidationFailed`,
+        `PolicyDenied`.
         """
         intent.check(admitted.require_provisioned)
         intent.check(admitted.slot.require_free)
+        await self._require_intact(intent, admitted, request)
         self._require_deployable(intent, admitted, request)
         await intent.ask(self._require_known(admitted, request))
         deployment = self._requested(intent, admitted, request)
@@ -100,6 +104,7 @@ class Deployments:
         intent.check(admitted.slot.require_free)
         if failed.kind is OperationKind.DEPLOY:
             request = DeployRequest.read(failed.request)
+            await self._require_intact(intent, admitted, request)
             self._require_deployable(intent, admitted, request)
             await intent.ask(self._require_known(admitted, request))
             deployment = self._requested(intent, admitted, request)
@@ -216,7 +221,7 @@ class Deployments:
             admitted.place,
             "deployment.requested",
             deployment.deployment_id,
-            _begun(deployment),
+            _begun(deployment) + _in_spite(operation),
             permit,
         )
         tx.create(deployment.deployment_id, deployment)
@@ -260,6 +265,9 @@ class Deployments:
             trace_id=intent.caller.trace_id,
         )
 
+    async def _require_intact(self, intent: Intent, admitted: Admitted, request: DeployRequest) -> None:
+        await intent.ask(self.intactness.require(admitted, request.override_isolation_breach, intent.caller.subject))
+
     def _require_deployable(self, intent: Intent, admitted: Admitted, request: DeployRequest) -> None:
         """Every target, then everything else about the components together."""
         enabled = self.targets.intersection(admitted.environment.compute_targets)
@@ -299,6 +307,12 @@ class Deployments:
         if row is None:
             raise NotFound("deployment", deployment_id)
         return Deployment.read(row.document)
+
+
+def _in_spite(operation: Operation) -> str:
+    """That a person released in spite of a breach, and why."""
+    why = operation.request.get("overrideIsolationBreach")
+    return f", in spite of a breach of isolation: {why[:LONGEST_TOLD]}" if why else ""
 
 
 def _begun(deployment: Deployment) -> str:

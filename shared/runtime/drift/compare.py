@@ -63,12 +63,13 @@ class Compared:
     undecided: frozenset[tuple[FindingKind, str]] = frozenset()  # kinds that could not be told of a service
     targets_read: bool = True  # every target of the environment
     infrastructure_read: bool = False
+    isolation_read: bool = False
 
     def judged(self, finding: Finding) -> bool:
         """Whether the comparison says something about it: that it is not among the differences means that it is gone."""
         kind, service_id = finding.kind, finding.service_id
         if service_id is None:
-            return kind is FindingKind.INFRASTRUCTURE_MISMATCH and self.infrastructure_read
+            return self.isolation_read if kind is FindingKind.ISOLATION_BREACH else self.infrastructure_read
         if service_id in self.unjudged or (kind, service_id) in self.undecided:
             return False
         return self.targets_read or kind is not FindingKind.UNEXPECTED_SERVICE

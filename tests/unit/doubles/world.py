@@ -43,6 +43,7 @@ from shared.runtime.drift.ground import Surveying
 from shared.runtime.environments import activities as provisioning
 from shared.runtime.environments.ending import Ending
 from shared.runtime.environments.index import Index
+from shared.runtime.environments.intactness import Intactness, home
 from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.runtime.environments.model import Environment, EnvironmentStatus, Placement
 from shared.runtime.health.witness import Witness
@@ -129,6 +130,7 @@ class World:
             self.gate,
             frozenset({REGISTRY}),
             frozenset(self.targets),
+            Intactness(store, home(SIGNING_KEY)),
         )
         self.reader = DeploymentReader(store)
         self.resolver = Resolver(store, self.configurations)

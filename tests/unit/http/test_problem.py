@@ -41,6 +41,7 @@ EXPECTED: list[tuple[BaseException, int, str]] = [
     (errors.NotCancellable("Succeeded"), 409, "NotCancellable"),
     (errors.NotRetryable("Running"), 409, "NotRetryable"),
     (errors.NotPaused("InProgress"), 409, "NotPaused"),
+    (errors.IsolationBreach(), 409, "IsolationBreach"),
     (errors.AttemptsExhausted(3), 409, "AttemptsExhausted"),
     (errors.ConcurrentChange(), 409, "ConcurrentChange"),
     (errors.Superseded("op-1", 2), 409, "ConcurrentChange"),
