@@ -800,6 +800,8 @@ class Summary(TypedDict):
     highestSeverity: NotRequired[str]
     lastScan: NotRequired[str]
     stableReleaseRef: NotRequired[str]
+    bindingStatus: NotRequired[AccessBindingStatus]
+    operationWaits: bool
     evaluatedAt: NotRequired[str]
     asOf: str
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared.access.binding import BindingStatus
 from shared.events.active import Listed
 from shared.kernel.clock import Clock, Draw
 from shared.kernel.errors import NameTaken
@@ -48,6 +49,8 @@ class Summary(Record):
     highest_severity: str | None = None
     last_scan: datetime | None = None
     stable_release_ref: str | None = None
+    binding_status: BindingStatus | None = None  # None: not yet looked at
+    operation_waits: bool = False  # the one that holds the slot: for a person, or past the time by which it was to end
     evaluated_at: datetime | None = None  # when a health sweep last looked; may lag by half of what makes health stale
     as_of: datetime
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.access.binding import BindingStatus
 from shared.runtime.environments.index import LISTED, ListedEnvironment
 from shared.runtime.environments.model import EnvironmentStatus, Stage
 from shared.store import keys
@@ -20,6 +21,7 @@ from shared.store.reading import read_all
 MOST = 2000  # rows read for one page
 RANGE = 500  # rows of a range read when something is looked for
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
+BOUND = frozenset({None, BindingStatus.ACTIVE})
 URGENT = frozenset({"Critical", "High"})
 
 
@@ -66,6 +68,8 @@ def needs_attention(listed: ListedEnvironment) -> bool:
     return (
         environment.hold is not None
         or environment.status is EnvironmentStatus.FAILED
+        or summary.operation_waits
+        or (environment.status is not EnvironmentStatus.PROVISIONING and summary.binding_status not in BOUND)
         or summary.unhealthy > 0
         or summary.stale > 0
         or summary.highest_severity in URGENT

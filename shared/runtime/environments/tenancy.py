@@ -86,6 +86,7 @@ class Tenancy:
             **binding.model_dump(), active_operation_id=admitted.slot.operation_id, trace_id=intent.caller.trace_id
         )
         answer = intent.remember(tx, Answer(200, changed.document()))
+        await self.journal.active.mark(admitted.place)  # for the sweep that tells the tenant's list
         await self.journal.commit(tx)
         return answer
 

@@ -52,6 +52,11 @@ class Following:
         self._made[partition] = generation
         return True
 
+    async def tell(self, admitted: Admitted, *, waits: bool) -> None:
+        """What the tenant's list says of the binding, and of an operation that a person should look at."""
+        members = {"binding_status": admitted.binding.status, "operation_waits": waits}
+        await self.index.summarise(admitted.environment, members)
+
     async def _last(self, partition: str) -> Operation | None:
         newest = await self.store.list(partition, keys.list_prefix(LISTED), limit=1)
         if not newest:

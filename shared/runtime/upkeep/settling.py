@@ -42,11 +42,12 @@ class Settling:
     draw: Draw
     activity_limit: timedelta
 
-    async def settle(self, admitted: Admitted, hub: Hub) -> None:
-        """Look at the operation that holds the slot, and do what is due. Raises `Transient`."""
+    async def settle(self, admitted: Admitted, hub: Hub) -> bool:
+        """Look at the operation that holds the slot, and do what is due; whether a person should look at it: it waits for
+        one, or has not ended in time. Raises `Transient`."""
         row = await self.store.get(admitted.place.partition, admitted.slot.operation_id or "")
         if row is None:
-            return
+            return False
         operation = read(Operation, admitted.place.partition, row)
         now = self.clock()
         if operation.ended_by_force_at is not None:
@@ -58,6 +59,7 @@ class Settling:
             await self._start(operation, hub)
         elif now - operation.last_action_at > LOST_AFTER:
             await self._take_up(admitted, row, operation, hub)
+        return operation.paused or now > operation.must_settle_by
 
     async def _start(self, operation: Operation, hub: Hub) -> None:
         if self.clock() - operation.created_at > GRACE:

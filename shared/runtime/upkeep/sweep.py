@@ -60,8 +60,9 @@ async def _is_idle(deps: Deps, listed: Listed, hub: Hub) -> bool:
     except NotFound:  # listed before a commit that never came; the list row is older than any request lives
         return sent
     if admitted.slot.operation_id is not None:
-        await deps.settling.settle(admitted, hub)
+        await deps.following.tell(admitted, waits=await deps.settling.settle(admitted, hub))
         return False
+    await deps.following.tell(admitted, waits=False)
     waiting = await deps.enforcing.waiting(admitted)
     due = next(filter(deps.enforcing.is_due, waiting), None)
     if due is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.access.binding import BindingStatus
 from shared.runtime.environments import listing
 from shared.runtime.environments.index import LISTED, ListedEnvironment, Summary
 from shared.runtime.environments.listing import Wanted, needs_attention, page
@@ -69,6 +70,10 @@ async def names(store: MemoryStore, wanted: Wanted, limit: int = 50) -> list[str
         (row(status=EnvironmentStatus.FAILED), True),
         (row(status=EnvironmentStatus.DECOMMISSIONED, hold=HOLD), False),
         (row(summary={"unhealthy": 1}), True),
+        (row(summary={"operation_waits": True}), True),
+        (row(summary={"binding_status": BindingStatus.SUSPENDED}), True),
+        (row(summary={"binding_status": BindingStatus.ACTIVE}), False),
+        (row(summary={"binding_status": BindingStatus.PENDING}, status=EnvironmentStatus.PROVISIONING), False),
         (row(summary={"stale": 1}), True),
         (row(summary={"degraded": 3, "unknown": 2}), False),
         (row(summary={"highest_severity": "Critical"}), True),

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from shared.access.binding import BindingStatus
 from shared.events.active import COMES_WITHIN
 from shared.events.envelope import Event, EventType
 from shared.events.journal import Place
@@ -16,6 +17,7 @@ from shared.kernel.errors import Refused, Transient
 from shared.kernel.ids import environment_id
 from shared.operations.hub import InstanceState
 from shared.operations.model import OPEN, Operation, OperationKind, OperationStatus
+from shared.runtime.environments.index import ListedEnvironment, Summary
 from shared.runtime.scaling.model import Enforcement
 from shared.runtime.upkeep.settling import GRACE, Settling
 from shared.runtime.upkeep.sweep import Deps, keep_shard
@@ -272,3 +274,38 @@ async def test_one_that_rests_keeps_no_other_waiting(world: World) -> None:
     await upkeep.tick()
     other = ({"api", "web"} - {first}).pop()
     assert (await world.policy(made[other])).enforcement is Enforcement.ENFORCED
+
+
+async def summary_of(world: World) -> Summary:
+    [row] = await world.store.list(keys.tenant_partition(TENANT), keys.list_prefix("env"), limit=2)
+    return ListedEnvironment.read(row.document).summary
+
+
+async def test_the_list_tells_of_an_operation_that_did_not_end_in_time_until_it_has(upkeep: Upkeep, world: World) -> None:
+    operation = await world.deploy(component("api"))
+    await upkeep.tick()
+    assert not (await summary_of(world)).operation_waits
+    running = {"status": OperationStatus.RUNNING, "last_action_at": operation.must_settle_by}
+    await world.put(operation.operation_id, operation.model_copy(update=running))
+    await upkeep.tick(later=operation.must_settle_by - world.clock() + timedelta(seconds=1))
+    assert (await summary_of(world)).operation_waits
+    await Engine(world).run(operation)
+    await upkeep.tick()
+    assert not (await summary_of(world)).operation_waits
+
+
+async def test_the_list_tells_of_an_operation_that_waits_for_a_person(upkeep: Upkeep, world: World) -> None:
+    operation = await world.deploy(component("api"))
+    paused = operation.model_copy(update={"status": OperationStatus.RUNNING, "paused": True})
+    await world.put(operation.operation_id, paused)
+    await upkeep.tick()
+    assert (await summary_of(world)).operation_waits
+
+
+async def test_the_list_tells_of_a_binding_that_is_not_active(upkeep: Upkeep, world: World) -> None:
+    await released(world, component("api"))
+    await upkeep.tick()
+    assert (await summary_of(world)).binding_status is BindingStatus.ACTIVE
+    await world.bind_tenant(status=BindingStatus.SUSPENDED)
+    await upkeep.tick()
+    assert (await summary_of(world)).binding_status is BindingStatus.SUSPENDED

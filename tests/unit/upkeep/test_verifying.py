@@ -9,7 +9,7 @@ import pytest
 
 from shared.events.envelope import EventType
 from shared.kernel.errors import Refused, Transient
-from shared.operations.model import OperationStatus
+from shared.operations.model import Operation, OperationStatus
 from shared.runtime.drift.model import Decision, Finding, FindingKind, FindingStatus, Owner, Severity
 from shared.runtime.environments.model import EnvironmentStatus
 from shared.runtime.scaling.enforcement import COOLDOWN
@@ -89,9 +89,8 @@ async def test_other_bounds_that_a_person_wants_wait_for_no_cooldown(world: Worl
 
 async def test_it_is_found_on_the_sweeps_list_and_listed_for_upkeep(world: World, scaled: str) -> None:
     tamper(world)
-    operation = await world.deploy(component("api", "2"))  # lists nothing by itself here
-    await Engine(world).run(operation)
-    tamper(world)
+    [row] = await world.store.list(world.partition, "op-", limit=1)
+    operation = Operation.read(row.document)
     await world.index.announce(await world.environment(), operation)
     for shard in range(SHARDS):
         await verify_shard(verifying(world), shard)
