@@ -24,6 +24,7 @@ from shared.runtime.consumers.vault_event import VaultEvent, read_vault_event
 from shared.runtime.drift.sweep import scan_shard
 from shared.runtime.environments.looking import look_shard
 from shared.runtime.health.sweep import check_shard
+from shared.runtime.purging.sweep import purge_shard
 from shared.runtime.rotation.sweep import hear, turn_shard
 from shared.runtime.upkeep.sweep import keep_shard
 from shared.runtime.upkeep.verifying import verify_shard
@@ -108,6 +109,7 @@ async def _swept(kind: WorkKind, shard: int, tick: datetime, container: Containe
         else:
             await keep_shard(container.upkeep, shard, hub)
             await turn_shard(container.rotation_sweep, shard, hub)
+            await purge_shard(container.purging, shard)
     except Transient as error:  # the next tick looks anew; delivering this one ten times would only press what is away
         log.warning("%s of shard %d is left to the next tick: %s is away", kind, shard, error.dependency)
 

@@ -27,6 +27,8 @@ from shared.runtime.environments.ending import Ending
 from shared.runtime.health import sweep as health_sweep
 from shared.runtime.health.patience import Hysteresis, Retrying
 from shared.runtime.health.witness import Witness
+from shared.runtime.purging import sweep as purging
+from shared.runtime.purging.ages import Ages
 from shared.runtime.rollout.effects import Effects
 from shared.runtime.rollout.plan import Plans
 from shared.runtime.rotation import activities as rotating
@@ -183,6 +185,10 @@ class Work(Requests):
     def looking(self) -> looking.Deps:
         interval = timedelta(seconds=self.settings.pace.infrastructure_interval)
         return looking.Deps(self.store, self.isolation, self.job.inspect, interval, now, draw)
+
+    @cached_property
+    def purging(self) -> purging.Deps:
+        return purging.Deps(self.store, self.index, now, draw, Ages())
 
     @cached_property
     def drift_sweep(self) -> drift_sweep.Deps:

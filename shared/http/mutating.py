@@ -102,7 +102,8 @@ class Attempt:
         if remembered is not None:
             return await self._replayed(remembered, request_hash)
         await matched()
-        intent = Intent(self.caller, self.own, self.key, request, request_hash, self._permit(request))
+        at = self.parts.journal.clock()
+        intent = Intent(self.caller, self.own, self.key, request, request_hash, self._permit(request), at=at)
         return await self._handled(intent, admitted, body)
 
     async def rehearse(self, document: Mapping[str, Any], validated: Callable[[], Record | None]) -> Rehearsal:

@@ -35,6 +35,7 @@ class Remembered(Record):
     body: dict[str, Any]
     location: str | None = None
     operation_id: str | None = None
+    answered_at: datetime | None = None  # it is kept for a time
 
 
 class ReasonRequest(Record):
@@ -69,6 +70,7 @@ class Intent:
     request_hash: str
     decide: Callable[[EnvironmentId | None, str], Awaitable[Permit]]  # (environment, stage); once however often called
     rehearsal: Rehearsal | None = None  # where a dry run notes what it finds
+    at: datetime | None = None  # when it was asked
 
     def check(self, judge: Callable[[], object]) -> None:
         """Make a check that raises: at once in a run, noted in a rehearsal, which goes on to the next."""
@@ -173,6 +175,7 @@ class Intent:
                     body=dict(answer.body),
                     location=answer.location,
                     operation_id=answer.follow,
+                    answered_at=self.at,
                 ),
             )
         return answer

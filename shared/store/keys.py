@@ -28,6 +28,7 @@ SCAN = "scan"
 INFRASTRUCTURE = "infra"
 IGNORE_RULES = "ignore"
 ISOLATION = "isolation"
+TURN = "turn"
 LOOKING = "looking"
 INBOX = "in-"
 
@@ -81,6 +82,16 @@ def due_shard(shard: int) -> str:
 def bound_vault(name_: str) -> str:
     """Partition that lists the environments with a binding to secrets of a vault, whoever owns them."""
     return f"~vault|{name_}"
+
+
+def gone_shard(shard: int) -> str:
+    """Partition that lists the decommissioned environments of one shard, until their rows go too."""
+    return f"~gone|{shard:02d}"
+
+
+def purge_shard(shard: int) -> str:
+    """Partition that says how far the purge of one shard has come."""
+    return f"~purge|{shard:02d}"
 
 
 def idempotency(own: str) -> str:

@@ -163,10 +163,17 @@ class Index:
             await self.store.commit(partition, self.draw(), [Replace(key, changed, row.version)])
 
     async def unlist(self, environment: Environment) -> None:
-        """Take a decommissioned environment off the sweep's list; the tenant still finds it."""
+        """Take a decommissioned environment off the sweep's list, onto that of what is to be purged; the tenant still finds
+        it."""
         key = keys.partition_of(environment.tenant_id, environment.environment_id)
-        shard = keys.all_shard(keys.shard_of(key, self.shards))
-        await rerun(self._unlist, shard, key)
+        number = keys.shard_of(key, self.shards)
+        gone = Listed(
+            tenant_id=environment.tenant_id,
+            environment_id=environment.environment_id,
+            project_id=environment.project_id,
+        )
+        await self.store.commit(keys.gone_shard(number), self.draw(), [Put(key, gone.document())])
+        await rerun(self._unlist, keys.all_shard(number), key)
 
     async def _unlist(self, shard: str, key: str) -> None:
         row = await self.store.get(shard, key)

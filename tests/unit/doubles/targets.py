@@ -82,7 +82,7 @@ class FakeTarget:
 
     async def apply(self, site: Site, stamp: Stamp, workload: Workload) -> None:
         service = self._stamped("apply", stamp, workload.service_id, workload.revision)
-        standing, service.scaled = service.revisions.get(workload.revision), None
+        standing, service.scaled = service.revisions.get(workload.revision), workload if workload.scaling else None
         if standing is None or not standing.running or standing.workload != workload:
             service.revisions[workload.revision] = Revision(workload, self.clock())
         if self.replaces:
