@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
 
+from clients import runtime_client
 from clients.runtime_client import (
     Denied,
     Invalid,
@@ -26,6 +28,7 @@ from tests.clients.conftest import Through
 from tests.contract.app import BASE, TENANT
 from tests.contract.shop import Shop
 
+CLIENT = Path(runtime_client.__file__).parent
 PROVISION = cast(doc.ProvisionRequest, SEED["environments.provision"].request)
 
 
@@ -193,3 +196,35 @@ async def test_every_reading_method_has_a_route(runtime: Runtime, shop: Shop) ->
     assert [one async for one in runtime.findings(environment, status="Resolved")] == []
     with pytest.raises(NotThere):
         await runtime.health("nobody", environment_id=environment)
+
+
+async def test_people_decide_about_findings_and_policies(runtime: Runtime, shop: Shop) -> None:
+    environment, policy = shop.ids["environmentId"], shop.ids["scalingPolicyId"]
+    absent = "drift-" + environment.removeprefix("env-") + "0" * 16
+    until = {"until": "2099-01-01T00:00:00Z", "reason": "known"}
+    for decision in (
+        runtime.acknowledge(environment, absent, "seen"),
+        runtime.accept(environment, absent, cast(doc.AcceptRequest, until)),
+    ):
+        with pytest.raises(NotThere):
+            await decision
+    for by in ("adopt", "remediate"):
+        with pytest.raises((NotThere, OperationInFlight)):  # whichever is looked at first
+            await runtime.resolve(environment, absent, by)
+    rule = cast(doc.RulesRequest, {"rules": [{"serviceId": "api", "reason": "it is played with"}]})
+    await runtime.replace_ignore_rules(environment, rule)
+    assert [one["reason"] for one in (await runtime.ignore_rules(environment))["rules"]] == ["it is played with"]
+    for asked in (runtime.pause, runtime.resume):
+        await shop.free()
+        assert (await asked(policy)).document["scalingPolicyId"] == policy
+
+
+async def test_every_public_route_has_a_method(runtime: Runtime, through: Through) -> None:
+    """What the client can ask for is what there is: of its paths none is missing but the workers' and the probes'."""
+    source = "".join(path.read_text() for path in CLIENT.glob("*.py"))
+    for route in through.app.table:
+        if route.scopes is None or route.path.startswith("/internal"):
+            continue
+        last = route.path.rstrip("/").rpartition("/")[2]
+        word = last if not last.startswith("{") else route.path.split("/")[1]
+        assert f"/{word}" in source or f'"{word}"' in source, route.path

@@ -64,6 +64,14 @@ class Shop:
         await store.commit(partition, "settled", changes)
         await self.app.container.index.project(done[keys.ENVIRONMENT])  # type: ignore[arg-type]
 
+    async def free(self) -> None:
+        """Nothing holds the environment."""
+        store = self.app.container.store
+        row = await store.get(self.partition, keys.SLOT)
+        assert row is not None
+        slot = Slot(generation=Slot.read(row.document).generation)
+        await store.commit(self.partition, f"free-{row.version}", [Put(keys.SLOT, slot.document())])
+
     @property
     def partition(self) -> str:
         return keys.partition_of(TENANT, self.ids["environmentId"])  # type: ignore[arg-type]

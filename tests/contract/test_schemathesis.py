@@ -22,7 +22,7 @@ from shared.kernel.errors import MalformedRequest
 from tests.contract.app import BASE, TENANT, WHOLE, App
 from tests.contract.shop import Shop
 
-EXAMPLES = 12  # of an operation
+EXAMPLES = 8  # of an operation
 # A schema cannot say everything: names that are taken, images without a tag, ids of what is not there.
 NOT_JUDGED = [checks.positive_data_acceptance, checks.ensure_resource_availability, checks.use_after_free]
 ROUNDS = settings(
