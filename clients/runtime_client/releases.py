@@ -37,6 +37,10 @@ class Releases(Routes):
         """`kind`, `from`, `to`; newest first."""
         return self._pages(f"/environments/{environment_id}/timeline", "entries", filters)
 
+    async def isolation(self) -> doc.IsolationReport:
+        """The last result of the probe that tries to get from one tenant to another."""
+        return cast(doc.IsolationReport, await self._get("/isolation"))
+
     # Deployments.
 
     async def deploy(self, request: doc.DeployRequest, **how: Unpack[How]) -> Begun[doc.DeploymentBegun]:
