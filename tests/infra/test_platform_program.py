@@ -15,6 +15,7 @@ from infra.platform.alerts import FORCED
 from infra.platform.described import Described
 from infra.platform.program import Platform
 from infra.platform.settings import ENGINE
+from shared.kernel import channels
 from tests.infra.cloud import SUBSCRIPTION, Declared, declare
 
 ROOT = Path(__file__).parents[2]
@@ -251,3 +252,12 @@ def test_production_alone_is_redundant() -> None:
     assert platform("prod")["ServiceBus"]["sku"]["name"] == "Premium"
     assert platform("dev")["ServiceBus"]["sku"]["name"] == "Standard"
     assert platform("dev")["KeyVault"]["properties"].get("enablePurgeProtection") is None
+
+
+def test_the_namespace_holds_what_the_app_sends_to_and_listens_on() -> None:
+    assert {one["queueName"] for one in platform().of_type("servicebus:Queue").values()} == set(channels.QUEUES)
+    subscriptions = platform().of_type("servicebus:Subscription").values()
+    assert {(one["topicName"], one["subscriptionName"]) for one in subscriptions} == {
+        (channels.EVENTS, name) for name in channels.SUBSCRIPTIONS
+    }
+    assert {one["maxDeliveryCount"] for one in subscriptions} == {channels.DELIVERIES}
