@@ -140,3 +140,10 @@ def test_the_units_of_the_page() -> None:
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
     assert re.search(r"^# fail 0$", ran.stdout, re.MULTILINE), ran.stdout[-500:]
     assert int(re.findall(r"^# pass (\d+)$", ran.stdout, re.MULTILINE)[0]) > 30
+
+
+def test_the_types_of_the_page() -> None:
+    """TypeScript's checker reads the modules as they are; nothing is compiled."""
+    checker = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
+    ran = subprocess.run([find_node(), str(checker), "-p", "ui"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-500:]

@@ -93,6 +93,18 @@ async def test_what_is_no_id_says_so(stage: Stage, quiet: None) -> None:
     await shown(page, "There is nothing here")
 
 
+async def test_the_title_says_where_one_is(stage: Stage, quiet: None) -> None:
+    page = await stage.page()
+    for address, title in {
+        "/ui/": "What needs a person",
+        f"/ui/e/{documents.BUSY}": "booking-prod-weu",
+        "/ui/docs/errors": "Errors",
+        "/ui/elsewhere": "Not found",
+    }.items():
+        await page.goto(stage.origin + address)
+        await until(page, f"document.title === '{title} · Runtime Center'")
+
+
 async def test_back_and_forward_work(stage: Stage, quiet: None) -> None:
     page = await stage.opened("/ui/", "What needs a person")
     await page.get_by_role("link", name="booking-prod-weu").first.click()

@@ -24,7 +24,7 @@ import * as session from "./session.js";
 import { scheduler, useSession } from "./use.js";
 
 const SCREENS = { attention: Attention, environment: Environment, rollout: Rollout, drift: Drift, timeline: Timeline, operation: Operation, docs: Docs, api: Api };
-const OPEN_TO_ALL = ["docs", "api"];
+const OPEN_TO_ALL = ["docs", "api", "nowhere"];
 const SAY_AT_MOST_EVERY = 10_000; // milliseconds
 
 /** @param {{at: string}} props the address to begin with */
@@ -110,14 +110,18 @@ function App({ at }) {
 
 /** A screen, or why there is none. @param {any} props */
 function Screen({ ctx, place, known, on, asOf }) {
-  const Shown = SCREENS[/** @type {keyof typeof SCREENS} */ (place.screen)];
-  useTitle(Shown ? "" : "Not found");
-  if (!Shown) return html`<h1 tabindex="-1">There is nothing here</h1><${Empty}>The address is none of this page's, or the id is none of the platform's. <a href="/ui/">What needs a person</a><//>`;
+  const Shown = /** @type {Record<string, any>} */ (SCREENS)[place.screen] ?? Nowhere;
   if (known.phase === "out" && !OPEN_TO_ALL.includes(place.screen) && asOf.at === null) {
     return html`<h1 tabindex="-1">Sign in</h1><p>What runs, what is on fire, and what the platform does about it: for people of your tenant.</p>
       <p><button type="button" class="primary" onClick=${on.signIn}>Sign in</button></p>`;
   }
   return html`<${Shown} ctx=${ctx} place=${place} />`;
+}
+
+function Nowhere() {
+  useTitle("Not found");
+  return html`<h1 tabindex="-1">There is nothing here</h1><${Empty}>The address is none of this page's, or the id is none of the platform's.
+    ${" "}<a href="/ui/">What needs a person</a><//>`;
 }
 
 /** A screen that fails says so, and the shell stays. @param {any} props */

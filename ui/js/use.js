@@ -16,6 +16,7 @@ export const scheduler = new Scheduler({
   clearTimer: (timer) => clearTimeout(timer),
 });
 
+/** @type {import("./poll.js").View} */
 const NOTHING = { data: null, etag: null, asOf: null, error: null, failures: 0, loading: true };
 
 /**
@@ -23,6 +24,7 @@ const NOTHING = { data: null, etag: null, asOf: null, error: null, failures: 0, 
  * @param {string | null} path null: not yet
  * @param {{every?: number, until?: (data: any) => boolean, again?: unknown}} [how] `until`: once this holds it is not asked
  *   for any more; `again`: ask anew whenever this changes
+ * @returns {import("./poll.js").View}
  */
 export function useWatch(path, { every = Infinity, until, again = null } = {}) {
   const url = path === null ? null : path.startsWith("/v1/") ? path : api.BASE + path;
@@ -52,16 +54,19 @@ export function useSession() {
   return known;
 }
 
+/** @typedef {{path: string, items: any[], next: string | null | undefined, error: any, busy: boolean}} Older */
+
 /** Pages of a list: the first is watched, older ones are fetched by a button and kept until the address changes. */
 export function usePages(/** @type {string} */ path, /** @type {string} */ plural, how = {}) {
   const first = useWatch(path, how);
-  const [older, setOlder] = useState({ path, items: [], next: undefined, error: null, busy: false });
+  const [older, setOlder] = useState(/** @type {Older} */ ({ path, items: [], next: undefined, error: null, busy: false }));
+  /** @type {Older} */
   const kept = older.path === path ? older : { path, items: [], next: undefined, error: null, busy: false };
   const next = kept.next === undefined ? first.data?.nextLink : kept.next;
   async function more() {
     setOlder({ ...kept, busy: true });
     try {
-      const link = new URL(next);
+      const link = new URL(/** @type {string} */ (next));
       const page = await api.get(link.pathname + link.search);
       setOlder({ path, items: [...kept.items, ...page.data[plural]], next: page.data.nextLink ?? null, error: null, busy: false });
     } catch (error) {

@@ -3,7 +3,7 @@
 import { parse } from "../markdown.js";
 import { html } from "./html.js";
 
-/** @param {import("../markdown.js").Inline[]} parts @param {(to: string) => string} address */
+/** @param {import("../markdown.js").Inline[]} parts @param {(to: string) => string} address @returns {any[]} */
 function words(parts, address) {
   return parts.map((part) => {
     switch (part.kind) {

@@ -49,7 +49,7 @@ function Shape({ title, schema }) {
 /** @param {any} props */
 function Try({ ctx, operation, document }) {
   const { method, path, said } = operation;
-  const parameters = parametersOf(document, said).filter((one) => one.in !== "header" && one.name !== "dryRun");
+  const parameters = parametersOf(document, said).filter((/** @type {any} */ one) => one.in !== "header" && one.name !== "dryRun");
   const example = shapeOf(document, said.requestBody, true);
   const [values, setValues] = useState(/** @type {Record<string, string>} */ ({}));
   const [body, setBody] = useState(example === null ? "" : JSON.stringify(example, null, 2));
@@ -58,8 +58,8 @@ function Try({ ctx, operation, document }) {
   if (path.includes("/internal/")) return html`<${Empty}>Internal: services call it, people do not.<//>`;
   async function run(/** @type {Event} */ event) {
     event.preventDefault();
-    const filled = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(values[name] ?? ""));
-    const query = new URLSearchParams(parameters.filter((one) => one.in === "query" && values[one.name]).map((one) => [one.name, values[one.name]])).toString();
+    const filled = path.replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => encodeURIComponent(values[name] ?? ""));
+    const query = new URLSearchParams(parameters.filter((/** @type {any} */ one) => one.in === "query" && values[one.name]).map((/** @type {any} */ one) => [one.name, values[one.name]])).toString();
     try {
       const answer = reading ? await api.get(filled + (query ? `?${query}` : ""))
         : await api.send(method, filled.replace(api.BASE, ""), body ? JSON.parse(body) : {}, { dryRun: true });
@@ -69,7 +69,7 @@ function Try({ ctx, operation, document }) {
     }
   }
   return html`<form class="try" onSubmit=${run} aria-label="Try ${method} ${path}">
-    ${parameters.map((one) => html`<p class="field" key=${one.name}><label>${one.name} <span class="faint">${one.in}${one.required ? "" : ", optional"}</span>
+    ${parameters.map((/** @type {any} */ one) => html`<p class="field" key=${one.name}><label>${one.name} <span class="faint">${one.in}${one.required ? "" : ", optional"}</span>
       <input value=${values[one.name] ?? ""} required=${one.required} maxlength="256" autocomplete="off"
         onInput=${(/** @type {any} */ input) => setValues({ ...values, [one.name]: input.target.value })} /></label></p>`)}
     ${!reading && html`<p class="field"><label>Body <textarea rows="8" spellcheck=${false} value=${body}

@@ -33,6 +33,7 @@ export function Attention({ ctx, place }) {
   const calm = listed.items.filter((one) => !busy.has(one.environmentId) && !person.some((row) => row.key === one.environmentId));
 
   ctx.useAsOf(urgent);
+  ctx.useTitle("What needs a person");
   return html`<h1 tabindex="-1">What needs a person</h1>
     <${Filters} ctx=${ctx} place=${place} stage=${stage} q=${q} />
     <${Shown} view=${urgent} what="environments" retry=${ctx.refresh}>${() => html`

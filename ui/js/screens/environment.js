@@ -128,7 +128,7 @@ function Health({ ctx, service, environment }) {
   return html`<${Shown} view=${view} what="its health" retry=${ctx.refresh}>${(/** @type {any} */ health) => html`<div>
     <p><${Status} word=${health.stale ? "Stale" : health.status} /> seen <${When} at=${health.evaluatedAt} />${health.cause && html` · because of <strong>${health.cause}</strong>`}</p>
     ${health.checks.length > 0 && html`<ul class="checks">${health.checks.map((/** @type {any} */ check) => html`<li key=${check.name}>
-      <${Status} word=${check.status} told="${check.name}: ${check.status}" />
+      <${Status} word=${check.status} told="${check.name}: ${check.status}" />${" "}
       <span class="faint">${check.durationMs === undefined ? "" : `${Math.round(check.durationMs)} ms`}</span></li>`)}</ul>`}
     <p class="faint"><code class="breaks">${service.image}</code>${service.endpointUrl && html` · <code class="breaks">${service.endpointUrl}</code>`}</p>
   </div>`}<//>`;
