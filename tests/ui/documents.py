@@ -32,6 +32,8 @@ def listed(environment_id: str, name: str, stage: str = "prod", **changes: Any) 
         "unknown": 0,
         "stale": 0,
         "openFindings": 0,
+        "operationWaits": False,
+        "bindingStatus": "Active",
         "lastScan": ago(minutes=3),
         "stableReleaseRef": "release-1.4.2",
         "asOf": ago(minutes=1),

@@ -12,11 +12,13 @@ const ORDER = ["Failed", "Unhealthy", "Waits", "Overdue", "Hold", "Suspended", "
 export function reasonOf(environment) {
   const { summary, hold } = environment;
   const of = `of ${summary.services} ${summary.services === 1 ? "service" : "services"}`;
+  if (environment.status === "Decommissioned") return null;
   if (environment.status === "Failed") return { word: "Failed", why: "provisioning or decommissioning failed", since: null };
   if (summary.unhealthy) return { word: "Unhealthy", why: `${summary.unhealthy} ${of} unhealthy`, since: summary.asOf };
+  if (summary.operationWaits) return { word: "Waits", why: "an operation waits for a person, or is late", since: null };
   if (hold) return { word: "Hold", why: hold.reason || "rolled back by itself", since: hold.since };
-  if (environment.binding && environment.binding.status !== "Active") {
-    return { word: "Suspended", why: `its tenant binding is ${environment.binding.status}`, since: null };
+  if (environment.status !== "Provisioning" && summary.bindingStatus && summary.bindingStatus !== "Active") {
+    return { word: "Suspended", why: `its tenant binding is ${summary.bindingStatus}`, since: null };
   }
   if (["Critical", "High"].includes(summary.highestSeverity)) {
     const findings = `${summary.openFindings} ${summary.openFindings === 1 ? "finding" : "findings"}`;
@@ -57,7 +59,7 @@ export function triage(environments, operations, now) {
     const environment = named.get(id) ?? { environmentId: id, name: id, stage: "", projectId: "" };
     const trouble = troubleOf(operation, now);
     if (!trouble) working.push({ operation, environment });
-    else if (!person.has(id) || rank(trouble.word) < rank(person.get(id)?.word ?? "")) {
+    else if (!person.has(id) || rank(trouble.word) <= rank(person.get(id)?.word ?? "")) {
       person.set(id, row(environment, trouble, `/ui/o/${operation.operationId}`));
     }
   }

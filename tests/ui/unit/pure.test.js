@@ -109,6 +109,10 @@ test("why an environment needs a person, the worst reason first", () => {
   assert.equal(reasonOf(environment({ hold: { since: "x", reason: "" } }, { unhealthy: 1 }))?.word, "Unhealthy");
   assert.equal(reasonOf(environment({ hold: { since: "x", reason: "gate" } }))?.why, "gate");
   assert.equal(reasonOf(environment({}, { highestSeverity: "High", openFindings: 1 }))?.why, "1 finding, the highest High");
+  assert.equal(reasonOf(environment({}, { operationWaits: true }))?.word, "Waits");
+  assert.equal(reasonOf(environment({}, { bindingStatus: "Suspended" }))?.why, "its tenant binding is Suspended");
+  assert.equal(reasonOf(environment({ status: "Provisioning" }, { bindingStatus: "Pending" })), null);
+  assert.equal(reasonOf(environment({ status: "Decommissioned", hold: { since: "x", reason: "" } })), null);
   assert.equal(reasonOf(environment({}, { stale: 3 }))?.why, "health evidence is old for 3 of 9 services");
 });
 
