@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from runtime_grpc.probing import probing_of
 from runtime_grpc.server import Server
 from shared.container import Container
 from shared.kernel.settings import BadSettings, Settings, read
@@ -51,11 +52,19 @@ async def serve(settings: Settings, *, watch_stdin: bool) -> None:
         container.messaging.open()
         await server.start()
         log.info("serving on %s", settings.grpc.address)
+        probing = asyncio.create_task(_probe(container, server.port))
         await ended.wait()
+        probing.cancel()
         await server.stop()
     finally:
         await container.close()
     log.info("ended")
+
+
+async def _probe(container: Container, port: int) -> None:
+    """Try to reach what is another tenant's, where there is a client to try it with."""
+    if container.settings.isolation.client_id:
+        await probing_of(container, port).keep(container.settings.pace.drift_interval)
 
 
 def _end_on_request(stop: Callable[[], None], *, watch_stdin: bool) -> None:

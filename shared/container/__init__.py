@@ -13,11 +13,8 @@ from shared.http.mutating import Mutating
 from shared.http.pipeline import Pipeline
 from shared.http.probing import Nobody, Probing
 from shared.http.routes import RouteTable
-from shared.kernel import ids
 from shared.kernel.clock import draw, now
 from shared.kernel.errors import RuntimeCloudError
-from shared.runtime.probing.bait import Bait
-from shared.runtime.probing.recording import Recording
 from shared.store import keys
 
 
@@ -29,7 +26,7 @@ class Container(Work):
 
     def probing(self, table: RouteTable) -> Probing:
         """The isolation probe, over the way that every request takes."""
-        pipeline, own = self.pipeline(table), ids.derived(self.settings.state.signing_key, "isolation", "bait")
+        pipeline = self.pipeline(table)
 
         async def serve(request: Request) -> Response:
             return await pipeline.serve(request, Nobody())
@@ -39,8 +36,8 @@ class Container(Work):
             serve=serve,
             token=self.probe_credentials.token,
             authoriser=self.authoriser,
-            bait=Bait(self.store, self.where, now, draw, self.home, own),
-            recording=Recording(self.journal, self.home, self.settings.state.signing_key),
+            bait=self.bait,
+            recording=self.isolation_recording,
             store=self.store,
             clock=now,
             draw=draw,

@@ -10,6 +10,7 @@ from shared.azure.jobs import ContainerAppsJob
 from shared.container.requests import Requests
 from shared.events.inbox import Inbox
 from shared.events.receiving import Receiving
+from shared.kernel import ids
 from shared.kernel.clock import draw, now
 from shared.operations.model import OperationError, OperationKind, Run
 from shared.runtime.consumers import consuming
@@ -27,6 +28,8 @@ from shared.runtime.environments.ending import Ending
 from shared.runtime.health import sweep as health_sweep
 from shared.runtime.health.patience import Hysteresis, Retrying
 from shared.runtime.health.witness import Witness
+from shared.runtime.probing.bait import Bait
+from shared.runtime.probing.recording import Recording
 from shared.runtime.purging import sweep as purging
 from shared.runtime.purging.ages import Ages
 from shared.runtime.rollout.effects import Effects
@@ -185,6 +188,15 @@ class Work(Requests):
     def looking(self) -> looking.Deps:
         interval = timedelta(seconds=self.settings.pace.infrastructure_interval)
         return looking.Deps(self.store, self.isolation, self.job.inspect, interval, now, draw)
+
+    @cached_property
+    def bait(self) -> Bait:
+        own = ids.derived(self.settings.state.signing_key, "isolation", "bait")
+        return Bait(self.store, self.where, now, draw, self.home, own)
+
+    @cached_property
+    def isolation_recording(self) -> Recording:
+        return Recording(self.journal, self.home, self.settings.state.signing_key)
 
     @cached_property
     def purging(self) -> purging.Deps:

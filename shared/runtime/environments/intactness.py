@@ -39,10 +39,10 @@ class ProbeStatus(StrEnum):
 
 
 class Breach(Record):
-    """A route that answered another tenant's id otherwise than an unknown one."""
+    """A route, or an RPC, that answered another tenant's id otherwise than an unknown one."""
 
     route: str
-    status: int
+    status: int  # of gRPC for an RPC
 
 
 class IsolationReport(Record):
@@ -65,6 +65,15 @@ def home(signing_key: bytes) -> Place:
     """The platform's own environment."""
     own = ids.derived(signing_key, "isolation", "home")
     return Place(HOME_TENANT, ids.environment_id(own), HOME_PROJECT)
+
+
+class RpcReport(Record):
+    """What the gRPC server's own probe found; the next report counts it in."""
+
+    at: datetime
+    attempts: int
+    untold: int
+    breaches: list[Breach] = []
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from shared.kernel.errors import NotFound
 from shared.kernel.record import Record
 from shared.operations.model import Operation, OperationKind, OperationStatus
 from shared.operations.slot import Slot
+from shared.runtime.catalog.model import Placed, RuntimeService, Source
 from shared.runtime.catalog.where import Where
 from shared.runtime.configurations.model import Configuration
 from shared.runtime.deployments.model import Deployment, DeploymentStatus, HistoryEntry, Phase, Strategy
@@ -35,7 +36,7 @@ from shared.runtime.scaling.model import ScalingPolicy
 from shared.runtime.secrets.model import BoundSecret, SecretBinding
 from shared.store import keys
 from shared.store.port import Conflict, Create, Store
-from shared.targets.port import Scaling
+from shared.targets.port import Scaling, Workload
 
 SERVICE = "isolation-bait"
 TRACE = "trace-" + "0" * 32
@@ -113,6 +114,7 @@ def _ground(home: Place, environment: Environment, now: datetime) -> dict[str, R
 
 def _resources(home: Place, named: Mapping[str, str], now: datetime) -> dict[str, Record]:
     return {
+        keys.service(SERVICE): _service(now),
         named["deploymentId"]: _deployment(home, named, now),
         named["operationId"]: _operation(home, named, now),
         named["findingId"]: _finding(named, now),
@@ -120,6 +122,21 @@ def _resources(home: Place, named: Mapping[str, str], now: datetime) -> dict[str
         named["secretBindingId"]: _secret_binding(home, named, now),
         named["scalingPolicyId"]: _scaling_policy(home, named, now),
     }
+
+
+def _service(now: datetime) -> RuntimeService:
+    workload = Workload(service_id=SERVICE, image="none/bait:1", replicas=1, release=SERVICE)
+    return RuntimeService(
+        service_id=SERVICE,
+        target=ComputeTarget.CONTAINER_APPS,
+        image=workload.image,
+        version="1",
+        replicas=1,
+        source=Source.IMPORT,
+        observed_at=now,
+        generation=0,
+        placed=Placed(target=ComputeTarget.CONTAINER_APPS, workload=workload),
+    )
 
 
 def _configuration(home: Place, named: Mapping[str, str], now: datetime) -> Configuration:

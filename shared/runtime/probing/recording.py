@@ -7,8 +7,8 @@ shut.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from shared.events.journal import Cause, Journal, Place, Transaction
 from shared.kernel import ids
@@ -19,12 +19,14 @@ from shared.runtime.drift.events import DriftDetected
 from shared.runtime.drift.ledger import Ledger, Posting
 from shared.runtime.drift.model import Finding, FindingKind, Owner, finding_id
 from shared.runtime.drift.redaction import cut
-from shared.runtime.environments.intactness import Breach, IsolationReport, ProbeStatus
+from shared.runtime.environments.intactness import Breach, IsolationReport, ProbeStatus, RpcReport
 from shared.store import keys
+from shared.store.port import Put, Row
 from shared.store.reading import read
 
 ACTOR = "isolation-probe"
 CLIENT = "runtime-cloud"
+RPC_LASTS = timedelta(minutes=20)
 UNKNOWN_TO_OTHERS = "another tenant's ids are unknown ones"
 
 
@@ -53,7 +55,8 @@ class Recording:
         """Key: the start. Raises `Conflict` when another probe recorded meanwhile, `Transient`."""
         environment_id = ids.EnvironmentId(self.home.environment_id or "")
         ident = finding_id(self.signing_key, environment_id, FindingKind.ISOLATION_BREACH, None)
-        rows = await self.journal.store.gather(self.home.partition, [keys.ISOLATION, ident])
+        rows = await self.journal.store.gather(self.home.partition, [keys.ISOLATION, keys.ISOLATION_RPC, ident])
+        found = self._with_rpc(found, rows.get(keys.ISOLATION_RPC), started)
         standing = rows.get(keys.ISOLATION)
         before = read(IsolationReport, self.home.partition, standing) if standing else IsolationReport()
         report = _after(before, started, self.journal.clock(), found)
@@ -72,6 +75,23 @@ class Recording:
         for breach in found.breaches:
             count("isolation-breach", raised=True, route=breach.route, status=str(breach.status))
         return report
+
+    def _with_rpc(self, found: Found, row: Row | None, now: datetime) -> Found:
+        """One picture of both faces: what the gRPC server found lately belongs to it, and that it fell silent is untold."""
+        if row is None:
+            return found
+        told = read(RpcReport, self.home.partition, row)
+        if now - told.at > RPC_LASTS:
+            return replace(found, attempts=found.attempts + told.attempts, untold=found.untold + told.attempts)
+        breaches = [*found.breaches, *told.breaches]
+        return Found(found.attempts + told.attempts, found.untold + told.untold, breaches)
+
+    async def record_rpc(self, found: Found) -> None:
+        """What the gRPC server's probe found, for the next report. Raises `Transient`."""
+        at = self.journal.clock()
+        told = RpcReport(at=at, attempts=found.attempts, untold=found.untold, breaches=list(found.breaches))
+        change = Put(keys.ISOLATION_RPC, told.document())
+        await self.journal.store.commit(self.home.partition, self.journal.draw(), [change])
 
 
 def _after(before: IsolationReport, started: datetime, now: datetime, found: Found) -> IsolationReport:
