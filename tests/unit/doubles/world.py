@@ -321,7 +321,7 @@ class World:
 
     async def entries(self) -> list[Entry]:
         """The log, oldest first."""
-        rows = await self.store.list(self.partition, "log-", limit=1000)
+        rows = await self.store.list(self.partition, "log-", limit=1_000_000)
         return [Entry.read(row.document) for row in reversed(rows)]
 
     async def events(self, *kinds: EventType) -> list[Event]:
