@@ -29,7 +29,7 @@ tools:
 	@$(WITH) -m tools.kubernetes $(ARGS)
 
 e2e-kubernetes:
-	@$(WITH) -m pytest -rs -m "not settle" tests/targets/test_conformance.py tests/targets/test_aks.py tests/targets/test_kubernetes_alike.py -k aks $(ARGS)
+	@$(WITH) -m pytest -rs -m "not settle" tests/targets/test_conformance.py tests/targets/test_aks.py tests/targets/test_kubernetes_alike.py tests/resilience/test_aks_on_a_real_cluster.py -k aks $(ARGS)
 
 settle:
 	@$(WITH) -m pytest -m settle tests/settle $(ARGS)

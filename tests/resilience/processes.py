@@ -21,6 +21,8 @@ WORDS = {
     "services": "localazure.services",
     "host": "localazure.host",
     "grpc": "runtime_grpc",
+    "etcd": "/etcd",
+    "kube-apiserver": "/kube-apiserver",
 }
 
 if not PROC.joinpath("self/task").exists():
