@@ -4,12 +4,14 @@ const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
+const NOTICED = 5_000; // milliseconds: the header has whole seconds, and servers keep it for one or two
+
 let skew = 0; // milliseconds that the server is ahead of this machine
 
 /** Learn the server's clock from its `Date` header. @param {string | null} date @param {number} [local] */
 export function learn(date, local = Date.now()) {
   const server = date ? Date.parse(date) : NaN;
-  if (!Number.isNaN(server) && Math.abs(server - local - skew) > 1500) skew = server - local; // the header has whole seconds
+  if (!Number.isNaN(server) && Math.abs(server - local - skew) > NOTICED) skew = server - local;
 }
 
 /** Milliseconds, by the server's clock. */
