@@ -10,7 +10,7 @@ from typing import Any
 import function_app
 from shared.http.openapi.description import document
 
-PATH = Path(__file__).resolve().parent.parent / "clients" / "runtime_client" / "documents.py"
+PATH = Path(__file__).resolve().parent.parent / "clients" / "runtime_client" / "generated" / "documents.py"
 HEAD = '''"""What the API reads and answers, as types. Made by `make schemas` from its own description: do not edit."""
 
 from __future__ import annotations

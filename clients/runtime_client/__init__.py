@@ -1,6 +1,6 @@
 """A typed asynchronous client of the Runtime & Cloud Platform: REST (`Runtime`) and gRPC (`Live`).
 
-documents: the API's shapes, made from its own description · problems: what is raised · transport: one request, with its
+generated: the API's shapes, made from its own description · problems: what is raised · transport: one request, with its
 retries, idempotency key and ETags · rest: the routes · live: inventory, health as it changes, drift, reports.
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clients.runtime_client.documents import OperationState
+from clients.runtime_client.generated.documents import OperationState
 
 
 class Problem(Exception):

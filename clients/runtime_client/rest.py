@@ -12,7 +12,7 @@ from typing import Any, Self, Unpack, cast
 
 import httpx
 
-from clients.runtime_client import documents as doc
+from clients.runtime_client.generated import documents as doc
 from clients.runtime_client.problems import OperationFailed
 from clients.runtime_client.releases import Releases
 from clients.runtime_client.routes import ROOT, How, because

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Literal, Unpack, cast
 
-from clients.runtime_client import documents as doc
+from clients.runtime_client.generated import documents as doc
 from clients.runtime_client.routes import ROOT, How, Routes, because
 from clients.runtime_client.transport import Begun
 

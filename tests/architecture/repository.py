@@ -21,8 +21,9 @@ def files() -> tuple[Path, ...]:
 
 @cache
 def modules() -> tuple[Path, ...]:
-    """The product's own, not its tests."""
-    return tuple(path for path in files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] != "tests")
+    """The product's own: neither its tests nor what tools wrote."""
+    own = (path for path in files() if path.suffix == ".py" and "generated" not in path.parts)
+    return tuple(path for path in own if path.relative_to(ROOT).parts[0] != "tests")
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -18,7 +18,7 @@ from clients.runtime_client import (
     Stale,
     Unavailable,
 )
-from clients.runtime_client import documents as doc
+from clients.runtime_client.generated import documents as doc
 from shared.http.openapi.examples import SEED
 from shared.operations.model import Operation, OperationStatus
 from shared.store.port import Put

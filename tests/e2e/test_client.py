@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from clients.runtime_client import Invalid, Live, NotThere, OperationInFlight, Runtime
-from clients.runtime_client import documents as doc
+from clients.runtime_client.generated import documents as doc
 from tests.e2e.driving import API, ENVIRONMENT, EVERY_SCOPE, Platform, component, image
 
 pytestmark = pytest.mark.e2e

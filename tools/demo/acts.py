@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from clients.runtime_client import Invalid, Runtime
-from clients.runtime_client import documents as doc
+from clients.runtime_client.generated import documents as doc
 from tools.demo.platform import Callers, Platform
 from tools.demo.pulse import Pulse, pulse
 from tools.demo.stage import Failed, Stage

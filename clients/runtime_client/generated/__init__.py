@@ -1,0 +1,1 @@
+"""What tools wrote (`make schemas`): never changed by hand."""
