@@ -25,7 +25,6 @@ class Placed(Record):
     target: str
     workload: Workload
     configuration_id: str | None = None
-    adopted_revision: str | None = None  # made by somebody else, and wanted since a person adopted it
 
 
 class Snapshot(Record):

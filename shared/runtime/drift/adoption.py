@@ -18,7 +18,6 @@ from shared.runtime.configurations.model import looks_like_a_secret
 from shared.runtime.deployments.model import Image, registry_of
 from shared.runtime.deployments.remedying import OPAQUE, Found, as_placed, reference, variables
 from shared.runtime.drift.model import FindingKind
-from shared.targets import naming
 from shared.targets.port import Observation, ObservedRevision, SecretReference
 
 IMAGE: TypeAdapter[str] = TypeAdapter(Image)
@@ -44,14 +43,13 @@ class Reality:
                 return self.wanted, one.observation, serving
         raise refused(NOTHING, "the service does not run where it is wanted")
 
-    def taken(self, wanted: Placed, field: Mapping[str, Any], serving: ObservedRevision) -> Placed:
+    def taken(self, wanted: Placed, field: Mapping[str, Any]) -> Placed:
         """What is wanted with `field` as it was found. Raises `Refused` where that is no change."""
         workload = wanted.workload.model_copy(update=dict(field))
-        strange = None if naming.is_revision(serving.name) else serving.name
-        if workload == wanted.workload and strange == wanted.adopted_revision:
+        if workload == wanted.workload:
             raise refused(NOTHING, "what runs is what is wanted")
         own = workload.model_copy(update={"release": self.deployment_id})
-        return wanted.model_copy(update={"workload": own, "adopted_revision": strange})
+        return wanted.model_copy(update={"workload": own})
 
 
 def adopted(kind: FindingKind, reality: Reality) -> Placed | None:
@@ -61,31 +59,31 @@ def adopted(kind: FindingKind, reality: Reality) -> Placed | None:
 
 def _image(reality: Reality) -> Placed:
     wanted, _, serving = reality.at_home()
-    return reality.taken(wanted, {"image": _allowed(serving.image, reality.registries), "digest": None}, serving)
+    return reality.taken(wanted, {"image": _allowed(serving.image, reality.registries), "digest": None})
 
 
 def _replicas(reality: Reality) -> Placed:
-    wanted, observation, serving = reality.at_home()
+    wanted, observation, _ = reality.at_home()
     if observation.replicas < 1:
         raise refused("NoReplicas", "a service of no replica at all could never show that it is healthy")
-    return reality.taken(wanted, {"replicas": observation.replicas}, serving)
+    return reality.taken(wanted, {"replicas": observation.replicas})
 
 
 def _configuration(reality: Reality) -> Placed:
-    wanted, observation, serving = reality.at_home()
+    wanted, observation, _ = reality.at_home()
     kept = {name: value for name, value in wanted.workload.env.items() if isinstance(value, SecretReference)}
     found = {name: value for name, value in observation.env.items() if name not in kept}
     _require_no_secret(found)
-    return reality.taken(wanted, {"env": {**variables(found), **kept}}, serving)
+    return reality.taken(wanted, {"env": {**variables(found), **kept}})
 
 
 def _secrets(reality: Reality) -> Placed:
-    wanted, observation, serving = reality.at_home()
+    wanted, observation, _ = reality.at_home()
     env = dict(wanted.workload.env)
     for name, value in wanted.workload.env.items():
         if isinstance(value, SecretReference):
             env[name] = _version(name, value, observation.env.get(name, ""))
-    return reality.taken(wanted, {"env": env}, serving)
+    return reality.taken(wanted, {"env": env})
 
 
 def _version(name: str, wanted: SecretReference, found: str) -> SecretReference:
@@ -109,7 +107,7 @@ def _unexpected(reality: Reality) -> Placed:
         _require_no_secret(one.observation.env)
         _allowed(placed.workload.image, reality.registries)
         workload = placed.workload.model_copy(update={"release": reality.deployment_id})
-        return placed.model_copy(update={"workload": workload, "adopted_revision": serving.name})
+        return placed.model_copy(update={"workload": workload})
     raise refused(NOTHING, "nothing runs that is not wanted")
 
 

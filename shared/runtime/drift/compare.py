@@ -13,7 +13,7 @@ from shared.runtime.catalog.model import Placed, version_of
 from shared.runtime.drift.ignoring import IgnoreRule, is_left_out
 from shared.runtime.drift.model import Finding, FindingKind, Owner
 from shared.runtime.drift.redaction import ABSENT, Redaction, cut
-from shared.runtime.drift.rules import OTHERWISE, RULES, Part, Rule, Seen
+from shared.runtime.drift.rules import RULES, Part, Seen
 from shared.runtime.environments.infrastructure import InfrastructureLook
 from shared.runtime.scaling.model import ScalingPolicy
 from shared.targets.port import Observation
@@ -92,21 +92,12 @@ class _Course:
             self.differences.append(Difference(kind, service_id, *_texts(kind, left), owner))
 
     def judge(self, service_id: str, seen: Seen) -> None:
-        explained = False
         for rule in RULES:
-            explained |= self._ruled(service_id, rule, seen)
-        if not explained:
-            self._ruled(service_id, OTHERWISE, seen)
-
-    def _ruled(self, service_id: str, rule: Rule, seen: Seen) -> bool:
-        """Whether the rule found something."""
-        parts = rule.found(seen)
-        if parts is None:
-            self.undecided.add((rule.kind, service_id))
-            return False
-        if parts:
-            self.take(service_id, rule.kind, seen.owner(rule.field, rule.owner), parts)
-        return bool(parts)
+            parts = rule.found(seen)
+            if parts is None:
+                self.undecided.add((rule.kind, service_id))
+            elif parts:
+                self.take(service_id, rule.kind, seen.owner(rule.field, rule.owner), parts)
 
 
 def compare(wanted: Wanted, observed: Observed, targets: Iterable[str] = ()) -> Compared:
@@ -180,7 +171,7 @@ def _infrastructure(look: InfrastructureLook) -> list[Part]:
     return [Part(one.resource, "as provisioned", one.told) for one in look.differences]
 
 
-_NAMELESS = frozenset({"image", "replicas", "bounds", "service", "revision"})
+_NAMELESS = frozenset({"image", "replicas", "bounds", "service"})
 
 
 def _texts(kind: FindingKind, parts: Sequence[Part]) -> tuple[str, str]:

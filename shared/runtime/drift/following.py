@@ -29,7 +29,7 @@ class Followers:
 
     async def bounds(self, place: Place, tx: Transaction, reality: Reality) -> Placed:
         """Add the changed policy to `tx`; the service with its bounds. Raises `Refused`."""
-        wanted, observation, serving = reality.at_home()
+        wanted, observation, _ = reality.at_home()
         rows = {row.key: row for row in await self.store.list(place.partition, PREFIX, limit=MOST)}
         policy, row = _policy(place, rows, reality.service_id, wanted.target)
         found = observation.bounds
@@ -41,7 +41,7 @@ class Followers:
             raise refused(NOTHING, "what runs is what is wanted")
         settled = {"enforcement": Enforcement.ENFORCED, "version": policy.version + 1}
         tx.replace(row, policy.model_copy(update={"requested": bounds, "effective": bounds, **settled}))
-        return reality.taken(wanted, {"scaling": bounds}, serving)
+        return reality.taken(wanted, {"scaling": bounds})
 
     async def bindings(self, place: Place, tx: Transaction, wanted: Placed, placed: Placed) -> None:
         """Add the changed bindings to `tx`. Raises `Refused` where a secret is not bound any more."""

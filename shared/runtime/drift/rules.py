@@ -21,8 +21,6 @@ NO_REFERENCE = "a value, not a reference"
 NO_AUTOSCALER = "no autoscaler"
 NO_POLICY = "no policy"
 PAUSED = "paused: no autoscaler"
-AS_DEPLOYED = "as deployed"
-CHANGED = "changed in place"
 
 
 @dataclass(frozen=True)
@@ -93,13 +91,6 @@ def configuration(seen: Seen) -> Parts:
     return parts
 
 
-def revision(seen: Seen) -> Parts:
-    """What was changed in place: a revision serves that we did not make, and nobody adopted."""
-    name = seen.serving.name
-    strange = not naming.is_revision(name) and name != seen.placed.adopted_revision
-    return [Part("revision", AS_DEPLOYED, CHANGED)] if strange else NONE
-
-
 def secrets(seen: Seen) -> Parts:
     parts = []
     for name, value in seen.placed.workload.env.items():
@@ -143,4 +134,3 @@ RULES = (
     Rule(FindingKind.SECRET_VERSION_MISMATCH, Field.SETTINGS, Owner.ROTATION, secrets),
     Rule(FindingKind.SCALING_POLICY_MISMATCH, None, Owner.SCALING_POLICY, scaling),
 )
-OTHERWISE = Rule(FindingKind.CONFIGURATION_MISMATCH, Field.SETTINGS, Owner.DEPLOYMENT, revision)  # where no other explains
