@@ -84,7 +84,9 @@ def _changed(app: Resource, wanted: Mapping[str, Any]) -> dict[str, Any]:
     template["containers"] = [container, *others]
     if wanted.get("replicas") is not None:
         count, scale = int(wanted["replicas"]), template.get("scale") or {}
-        template["scale"] = {**scale, "minReplicas": count, "maxReplicas": max(count, scale.get("maxReplicas") or 10)}
+        most = scale.get("maxReplicas") or 10
+        fixed = scale.get("minReplicas") == most  # and stays a count, which has no bounds
+        template["scale"] = {**scale, "minReplicas": count, "maxReplicas": count if fixed else max(count, most)}
     properties["template"] = template
     configuration = dict(properties.get("configuration") or {})
     if traffic.mode(properties) == traffic.MULTIPLE and (ingress := configuration.get("ingress")):

@@ -60,7 +60,9 @@ def _changed(site: Resource, wanted: Mapping[str, Any]) -> dict[str, Any]:
     if wanted.get("replicas") is not None:
         count = int(wanted["replicas"])
         if places.is_function_app(site):
-            limit = max(count, int(told.get("functionAppScaleLimit") or 0))
+            most = int(told.get("functionAppScaleLimit") or 0)
+            fixed = int(told.get("minimumElasticInstanceCount") or 0) == most  # and stays a count, which has no bounds
+            limit = count if fixed else max(count, most)
             told |= {"minimumElasticInstanceCount": count, "functionAppScaleLimit": limit}
         else:
             told["numberOfWorkers"] = count
