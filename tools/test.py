@@ -13,7 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest"]
-PLATFORMS = ["tests/e2e", "tests/grpc/test_platform.py", "tests/resilience"]  # each starts the whole local platform
+# Each starts the whole local platform.
+PLATFORMS = ["tests/docs/test_start.py", "tests/e2e", "tests/grpc/test_platform.py", "tests/resilience"]
 FAILED_TESTS, NO_TESTS = 1, 5  # pytest's exit codes
 PARALLEL = ["-n", "3", "--dist", "loadgroup"]
 PHASES = {

@@ -13,6 +13,9 @@ export const PAGES = [
   ["gates", "Gates and evidence"],
   ["holds", "Holds"],
   ["drift", "Drift decisions"],
+  ["rotation", "Rotation"],
+  ["scaling", "Scaling"],
+  ["isolation", "Isolation breach"],
   ["errors", "Errors"],
 ];
 
