@@ -1,4 +1,5 @@
-"""`make test`: what needs no platform of its own in parallel, then, one after the other, what starts whole platforms.
+"""`make test`: what needs no platform of its own in parallel, then, one after the other, what starts whole platforms, or
+browsers.
 
 Gates and sweeps of a platform run on seconds; beside other tests on two cores they would measure the machine. Arguments go
 to pytest; with any, one plain run takes them. A test that failed is run once more by itself: if it passes then, it is named
@@ -18,8 +19,8 @@ PLATFORMS = ["tests/docs/test_start.py", "tests/e2e", "tests/grpc/test_platform.
 FAILED_TESTS, NO_TESTS = 1, 5  # pytest's exit codes
 PARALLEL = ["-n", "3", "--dist", "loadgroup"]
 PHASES = {
-    "in parallel": [*PARALLEL, *[f"--ignore={path}" for path in PLATFORMS]],
-    "whole platforms": PLATFORMS,
+    "in parallel": [*PARALLEL, *[f"--ignore={path}" for path in ALONE]],
+    "platforms and browsers": ALONE,
 }
 
 
