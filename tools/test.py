@@ -14,8 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest"]
-# Each starts the whole local platform.
-PLATFORMS = ["tests/docs/test_start.py", "tests/e2e", "tests/grpc/test_platform.py", "tests/resilience"]
+# Each starts the whole local platform, or a browser.
+ALONE = ["tests/docs/test_start.py", "tests/e2e", "tests/grpc/test_platform.py", "tests/resilience", "tests/ui"]
 FAILED_TESTS, NO_TESTS = 1, 5  # pytest's exit codes
 PARALLEL = ["-n", "3", "--dist", "loadgroup"]
 PHASES = {
