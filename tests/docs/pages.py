@@ -57,7 +57,12 @@ def page(name: str) -> Page:
 
 
 def pages() -> list[Page]:
-    names = ["README.md", "CHANGELOG.md", *(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
+    names = [
+        "README.md",
+        "CHANGELOG.md",
+        "clients/README.md",
+        *(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")),
+    ]
     return [page(name) for name in sorted(names)]
 
 
