@@ -32,6 +32,7 @@ from blueprints import (
 )
 from blueprints.endpoint import Endpoints
 from blueprints.serving import Serving
+from shared.kernel import lines
 
 REST = (
     environments,
@@ -48,6 +49,7 @@ REST = (
     probes,
 )
 
+lines.install()
 serving = Serving(os.environ)
 app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 endpoints = Endpoints(df.Blueprint(), serving.serve)

@@ -15,7 +15,7 @@ from shared.container import Container
 from shared.events.receiving import Received
 from shared.events.ticks import Ticks
 from shared.events.work import Work, WorkKind
-from shared.kernel import channels
+from shared.kernel import channels, lines
 from shared.kernel.clock import now
 from shared.kernel.errors import Transient
 from shared.runtime.consumers.consuming import consume
@@ -45,6 +45,7 @@ def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:
     @blueprint.durable_client_input(client_name="client")
     async def runtime_events(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
         async def heard(letter: Letter) -> None:
+            lines.add(tenant_id=letter.tenant_id, project_id=letter.project_id, module_id=letter.payload.service_id)
             with in_the_background():
                 await consume(app().consuming, letter, DurableHub(client, app))
 
@@ -61,7 +62,9 @@ def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:
 
 
 def _received(message: func.ServiceBusMessage, source: str) -> Received:
-    return Received(source, message.message_id, message.get_body(), message.delivery_count or 1)
+    traceparent = (message.application_properties or {}).get("traceparent")
+    sent = traceparent if isinstance(traceparent, str) else None
+    return Received(source, message.message_id, message.get_body(), message.delivery_count or 1, sent)
 
 
 def _work(body: bytes) -> Work:

@@ -15,7 +15,9 @@ import azure.durable_functions as df
 from shared.container import Container
 from shared.http.problem import problem_of
 from shared.kernel.errors import ConcurrentChange, Refused, RuntimeCloudError, Superseded, Transient
+from shared.kernel.lines import add
 from shared.kernel.record import Record
+from shared.kernel.telemetry import SpanKind, continuing, span
 from shared.operations.model import Operation, OperationKind, Run
 from shared.operations.procedure import SUPERSEDED, Context, Payload, Steps, canceled, refused, transient, value
 from shared.operations.runs import CancelRequested
@@ -100,6 +102,18 @@ ACTIVITIES: Mapping[str, tuple[str, type[Run], Body]] = {
 }
 
 
+async def performed(name: str, run: Payload, work: Callable[[], Awaitable[Any]]) -> Payload:
+    """Do an activity's work as a span of its operation's trace; its outcome."""
+    about = {"tenant_id": run.get("tenantId"), "project_id": run.get("projectId"), "module_id": run.get("serviceId")}
+    with span(name, SpanKind.INTERNAL, run.get("traceparent")) as opened:
+        add(**about)
+        opened.set(operation__id=run.get("operationId", ""), operation__attempt=run.get("attempt", 0))
+        answer = await outcome(f"{name} of {run.get('operationId')}, attempt {run.get('attempt')}", work)
+        if "refused" in answer:
+            opened.fail(answer["refused"])
+    return answer
+
+
 async def outcome(name: str, work: Callable[[], Awaitable[Any]]) -> Payload:
     """Do an activity's work and say as data how it ended."""
     try:
@@ -137,6 +151,8 @@ def started(operation: Operation, container: Container) -> tuple[str, str, dict[
         must_settle_by=operation.must_settle_by,
         poll_seconds=pace.operation_poll,
         retry_seconds=pace.transient_budget,
+        project_id=operation.project_id,
+        traceparent=continuing(operation.trace_id),
     )
     return STARTED_BY[operation.kind], run.instance_id, run.document()
 
@@ -163,7 +179,7 @@ def _activity(
         async def work() -> Any:
             return await body(getattr(app(), attribute), payload.read(run))
 
-        return await outcome(f"{name} of {run.get('operationId')}, attempt {run.get('attempt')}", work)
+        return await performed(name, run, work)
 
     activity.__name__ = name
     activity.__annotations__ = {}  # the worker refuses parametrised types as annotations of bindings

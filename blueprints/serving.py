@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import cast
@@ -12,6 +13,7 @@ from blueprints.hub import DurableHub
 from shared.access.authoriser import Authoriser
 from shared.access.caller import Caller
 from shared.access.tokens import Tokens
+from shared.azure import telemetry
 from shared.container import Container
 from shared.http.cursor import Cursors
 from shared.http.message import Request, Response
@@ -22,6 +24,7 @@ from shared.kernel.errors import Transient
 from shared.kernel.settings import BadSettings, Settings, read
 
 log = logging.getLogger(__name__)
+SERVICE = telemetry.Service("runtime-api", lines_forwarded=True)
 
 
 class Unready(Authoriser):
@@ -39,6 +42,7 @@ class Serving:
         self._settings: Settings | None = None
         self._container: Container | None = None
         self._pipeline: Pipeline | None = None
+        self._telling = telemetry.Telling()
         self.table = RouteTable()
 
     def settings(self) -> Settings:
@@ -51,6 +55,7 @@ class Serving:
         """Raises `BadSettings` naming everything that is missing."""
         if self._container is None:
             self._container = Container(self.settings())
+            self._telling = telemetry.start(self.settings(), SERVICE)
             self._container.messaging.open()
         return self._container
 
@@ -69,3 +74,4 @@ class Serving:
     async def close(self) -> None:
         if self._container is not None:
             await self._container.close()
+        await asyncio.to_thread(self._telling.end)

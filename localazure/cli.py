@@ -38,7 +38,8 @@ def _up(options: argparse.Namespace) -> int:
     from localazure.supervisor import Options, Trouble, up
     from localazure.supervisor.run import announce
 
-    wanted = Options(options.data.resolve(), ROOT, options.port, options.reset, options.quick, options.kubernetes)
+    data, port, reset = options.data.resolve(), options.port, options.reset
+    wanted = Options(data, ROOT, port, reset, options.quick, options.kubernetes, options.telemetry)
     try:
         up(wanted, ready=options.ready or announce)
     except Trouble as trouble:
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--reset", action="store_true", help="empty the data folder first")
     up.add_argument("--quick", action="store_true", help="short gates, sweeps and locks")
     up.add_argument("--kubernetes", choices=[STAND_IN, REAL], default=STAND_IN, help="real: what `make tools` has built")
+    up.add_argument("--telemetry", action="store_true", help="the app tells spans, metrics and lines to the control API")
     up.set_defaults(run=_up)
     kubernetes = commands.add_parser("kubernetes", help="run a real Kubernetes alone until Ctrl-C")
     kubernetes.add_argument("--data", type=Path, default=DEFAULT_DATA, help="data folder (default .local)")

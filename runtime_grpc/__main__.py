@@ -19,7 +19,9 @@ from collections.abc import Callable
 
 from runtime_grpc.probing import probing_of
 from runtime_grpc.server import Server
+from shared.azure import telemetry
 from shared.container import Container
+from shared.kernel import lines
 from shared.kernel.settings import BadSettings, Settings, read
 
 PATIENCE = 6.0  # seconds between being told to end and ending regardless
@@ -31,6 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m runtime_grpc", description="The platform's gRPC server.")
     parser.add_argument("--watch-stdin", action="store_true", help="end when stdin reaches its end")
     options = parser.parse_args()
+    lines.install()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("azure", "grpc"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -47,6 +50,7 @@ async def serve(settings: Settings, *, watch_stdin: bool) -> None:
     ended = asyncio.Event()
     _end_on_request(ended.set, watch_stdin=watch_stdin)
     container = Container(settings)
+    telling = telemetry.start(settings, telemetry.Service("runtime-grpc"))
     try:
         server = Server(container, settings.grpc.address)
         container.messaging.open()
@@ -58,6 +62,7 @@ async def serve(settings: Settings, *, watch_stdin: bool) -> None:
         await server.stop()
     finally:
         await container.close()
+        await asyncio.to_thread(telling.end)
     log.info("ended")
 
 

@@ -22,8 +22,10 @@ from runtime_grpc.statuses import UnknownMethod, refuse
 from shared.access.authoriser import Authoriser, require_scope
 from shared.access.caller import Caller
 from shared.http.headers import SCHEMA_VERSION, SCHEMA_VERSION_HEADER
+from shared.kernel import lines
 from shared.kernel.errors import InvalidToken, MalformedRequest
-from shared.kernel.trace import trace_id_of
+from shared.kernel.telemetry import Span, SpanKind, span
+from shared.kernel.trace import continued
 
 INITIAL_METADATA = ((SCHEMA_VERSION_HEADER, SCHEMA_VERSION),)
 AUTHORIZATION, TRACEPARENT = "authorization", "traceparent"
@@ -85,8 +87,8 @@ class Door:
         """Raises `InvalidToken`, `InsufficientScope`, `Transient("issuer")` without keys."""
         metadata = context.invocation_metadata()
         claims = await self.authoriser.claims(_single(metadata, AUTHORIZATION))
-        trace_id = trace_of(metadata)
-        caller = Caller(claims.tenant_id, claims.subject, claims.client_id, claims.scopes, trace_id)
+        lines.add(tenant_id=claims.tenant_id)
+        caller = Caller(claims.tenant_id, claims.subject, claims.client_id, claims.scopes, lines.fields().trace_id)
         require_scope(caller, (scope,))
         return Call(caller, claims.expires_at, context)
 
@@ -124,13 +126,18 @@ def walled(method: str, behaviour: Behaviour) -> Behaviour:
     """`behaviour` with its initial metadata before and its errors as statuses after it."""
 
     async def call(request: Any, context: Any) -> Any:
+        parent = continued(_sent_trace(context.invocation_metadata()))
+        with span(method.removeprefix("/"), SpanKind.SERVER, parent, rpc__system="grpc") as opened:
+            return await inside(request, context, opened)
+
+    async def inside(request: Any, context: Any, opened: Span) -> Any:
         try:
             await context.send_initial_metadata(INITIAL_METADATA)
             return await behaviour(request, context)
         except (grpc.aio.AbortError, grpc.aio.InternalError):  # refused already; or the caller is gone, which grpc knows
             raise
         except Exception as error:  # the outermost place: whatever it is becomes a status, without its text
-            await refuse(context, error, method, trace_of(context.invocation_metadata()))
+            await refuse(context, error, method, opened.trace_id)
 
     return call
 
@@ -143,10 +150,10 @@ def read(method: Method, raw: bytes) -> Any:
         raise MalformedRequest({"": ["is no message of this method"]}) from None
 
 
-def trace_of(metadata: Any) -> str:
-    """As of a request: what the caller sent, else a new one."""
+def _sent_trace(metadata: Any) -> str | None:
+    """As of a request: the traceparent that the caller sent."""
     sent = [value for name, value in metadata or () if name == TRACEPARENT]
-    return trace_id_of(sent[0] if len(sent) == 1 and isinstance(sent[0], str) else None)
+    return sent[0] if len(sent) == 1 and isinstance(sent[0], str) else None
 
 
 def _single(metadata: Any, name: str) -> str | None:

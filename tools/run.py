@@ -12,6 +12,7 @@ from localazure import cli
 from localazure.issuer import ALL_SCOPES
 from localazure.layout import Layout
 from localazure.supervisor.run import announce
+from localazure.supervisor.settings import OTLP
 
 HOUR = 3600
 
@@ -25,6 +26,7 @@ def guide(layout: Layout, serving: Mapping[str, Any]) -> None:
         "health": f"{serving['api']}/health",
         "control API": serving["control"],
         "token issuer": serving["issuer"],
+        "telemetry": f"{serving['telemetry'][OTLP]} ({OTLP}; the app tells it with --telemetry)",
         "kubeconfig": layout.kubeconfig,
         "logs": layout.logs,
     }

@@ -5,6 +5,7 @@
 | state table | write | write | write |
 | host's storage, task hub | write | no | no |
 | Service Bus | send, receive | send | send |
+| Application Insights | tell | tell | tell |
 | signing key | read that one secret | read it | read it |
 | Pulumi's state, its key | no | no | write, wrap and unwrap |
 | environments' subscription | change workloads | no | Contributor, gives the roles of environments |
@@ -55,12 +56,11 @@ class Access(Component):
             secrets.state.id: secrets.state_resource,
         }
         everybody = [(account.named.id, roles.TABLE_DATA), (messaging.named.id, roles.BUS_SENDER)]
-        everybody += [(secrets.signing.id, roles.SECRETS_USER)]
+        everybody += [(secrets.signing.id, roles.SECRETS_USER), (insights.id, roles.METRICS_PUBLISHER)]
         host = [(account.named.id, roles.BLOB_OWNER), (account.named.id, roles.QUEUE_DATA)]
         work = [(messaging.named.id, roles.BUS_RECEIVER), (scheduler.hub.id, roles.DURABLE_TASK)]
-        telling = [(insights.id, roles.METRICS_PUBLISHER)]
         engine = [(state.named.id, roles.BLOB_DATA), (secrets.state.id, roles.CRYPTO_USER)]
-        self.of_app = self._given("App", app, [*everybody, *host, *work, *telling]) + self._over_workloads(app)
+        self.of_app = self._given("App", app, [*everybody, *host, *work]) + self._over_workloads(app)
         self.of_grpc = self._given("Grpc", grpc, everybody)
         self.of_provisioner = self._given("Provisioner", provisioner, [*everybody, *engine])
         self.of_provisioner += self._over_environments(provisioner)

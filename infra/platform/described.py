@@ -19,6 +19,7 @@ MAY_BE_GIVEN = {
     "SECRET_VAULTS": "secretVaults",
     "PROBE_ALLOWED_NETWORKS": "probeAllowedNetworks",
     "UI_CLIENT_ID": "uiClientId",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "otlpEndpoint",
     "ISOLATION_CLIENT_ID": "isolationClientId",
     "ISOLATION_CLIENT_SECRET": "isolationClientSecret",
 }

@@ -34,7 +34,6 @@ class FunctionsApp(Component):
         scheduler: Scheduler,
         *,
         settings: Mapping[str, Text],
-        insights: pulumi.Input[str],
         subnet: str,
         workspace: str,
         always_ready: int,
@@ -47,7 +46,6 @@ class FunctionsApp(Component):
         given: dict[str, Text] = {
             **settings,
             **_hosts_own(identity, account),
-            "APPLICATIONINSIGHTS_CONNECTION_STRING": insights,
             "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": _signed_in(identity),
             CONNECTION: scheduler.connection(identity.client_id),
         }

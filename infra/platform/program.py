@@ -109,6 +109,7 @@ class Platform(Component):
             bus_host=self._messaging.host,
             job_id=containers.job_name(self._ground).id,
             registry=self._registry.server,
+            insights=self._insights.connection_string,
         )
 
     def _functions_app(self, found: Found, allowed: list[pulumi.Resource]) -> FunctionsApp:
@@ -119,7 +120,6 @@ class Platform(Component):
             self._account,
             self._scheduler,
             settings=settings,
-            insights=self._insights.connection_string,
             subnet=self._network.subnet_id("functions"),
             workspace=self._logs.named.id,
             always_ready=self._described.always_ready,

@@ -61,6 +61,7 @@ class Found:
     bus_host: str
     job_id: str
     registry: Text
+    insights: Text  # the connection string of Application Insights, which opens nothing by itself
 
 
 def shared_settings(described: Described, found: Found, client_id: Text, signing_key: str) -> dict[str, Text]:
@@ -77,6 +78,7 @@ def shared_settings(described: Described, found: Found, client_id: Text, signing
         "PLACEMENT_SUBSCRIPTION_ID": described.placement,
         "PROVISIONER_JOB_ID": found.job_id,
         "IMAGE_REGISTRIES": registries,
+        "APPLICATIONINSIGHTS_CONNECTION_STRING": found.insights,
     }
 
 

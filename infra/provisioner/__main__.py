@@ -24,9 +24,11 @@ from infra.provisioner.engine import Engine, EngineSettings, load
 from infra.provisioner.inspection import Inspection
 from infra.provisioner.job import Job
 from infra.provisioner.patience import Patience, Patient
+from shared.azure import telemetry
 from shared.container import Container
 from shared.events.journal import Place
 from shared.events.work import Work, WorkKind
+from shared.kernel import lines
 from shared.kernel.clock import draw, now
 from shared.kernel.errors import RuntimeCloudError
 from shared.kernel.ids import OperationId, environment_of
@@ -49,14 +51,17 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.operation and arguments.attempt is None:
         parser.error("--operation needs --attempt")
+    lines.install()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("azure").setLevel(logging.WARNING)
     try:
         container = Container(read(os.environ))
+        telling = telemetry.start(container.settings, telemetry.Service("runtime-provisioner"))
         engine = load(os.environ.get("PROVISIONER_ENGINE", ""), _engine_settings(container))
     except (BadSettings, ValueError) as wrong:
         print(f"the provisioner cannot run: {wrong}", file=sys.stderr)  # noqa: T201 - a command line's own output
         return 2
+    telling.wait()  # nobody waits for a job's first second, and all of its work is to be told
     subject = arguments.operation or arguments.inspect
     work = _operate if arguments.operation else _inspect
     try:

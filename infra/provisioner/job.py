@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from infra.provisioner.engine import Engine, ResourceManager, record_of
 from infra.provisioner.patience import Patience
+from shared.kernel import lines
 from shared.kernel.errors import Refused, RuntimeCloudError, Superseded, Transient
-from shared.operations.model import JobResult, OperationError, OperationKind, Run, StepStatus
+from shared.kernel.telemetry import SpanKind, continuing, span
+from shared.operations.model import JobResult, Operation, OperationError, OperationKind, Run, StepStatus
 from shared.operations.runs import CancelRequested, Runs
 from shared.runtime.environments.model import Environment
 from shared.store import keys
@@ -33,6 +35,10 @@ class Job:
 
     async def work(self, run: Run) -> None:
         """Raises `Transient` when the store stays out of reach: the orchestration then finds the job dead."""
+        with lines.bound(tenant_id=run.tenant_id):
+            await self._work(run)
+
+    async def _work(self, run: Run) -> None:
         try:
             if not await self._claimed(run):
                 log.info("%s: another execution works on attempt %d", run.operation_id, run.attempt)
@@ -78,12 +84,19 @@ class Job:
     async def _run_engine(self, run: Run) -> dict[str, str]:
         held = await self.patience.again(lambda: self.runs.hold(run, keys.ENVIRONMENT))
         environment = Environment.read(held.others[keys.ENVIRONMENT].document)
-        record = record_of(environment, held.operation).document()
+        lines.add(project_id=environment.project_id, trace_id=held.operation.trace_id)
+        parent = continuing(held.operation.trace_id)
+        with span(f"provisioner {held.operation.kind}", SpanKind.INTERNAL, parent) as opened:
+            opened.set(operation__id=run.operation_id, operation__attempt=run.attempt)
+            return await self._drive(run, held.operation, environment)
+
+    async def _drive(self, run: Run, operation: Operation, environment: Environment) -> dict[str, str]:
+        record = record_of(environment, operation).document()
 
         async def progress(step: str, status: str, detail: str) -> None:
             await self.patience.again(lambda: self.runs.step(run, step, StepStatus(status), detail))
 
-        if held.operation.kind is OperationKind.DECOMMISSION:
+        if operation.kind is OperationKind.DECOMMISSION:
             await self.engine.destroy(record, arm=self.arm, progress=progress)
             return {}
         return await self.engine.make(record, arm=self.arm, progress=progress)

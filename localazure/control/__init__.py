@@ -5,6 +5,7 @@ Behaviour of workloads, changes behind the platform's back, faults of dependenci
 
 from localazure.control.endpoints import Controlled, application
 from localazure.control.faults import Faults, Mode
+from localazure.control.telemetry import Collector
 from localazure.control.traffic import Traffic
 
-__all__ = ["Controlled", "Faults", "Mode", "Traffic", "application"]
+__all__ = ["Collector", "Controlled", "Faults", "Mode", "Traffic", "application"]

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from localazure.control import documents
 from localazure.control.documents import Malformed
 from localazure.control.faults import Faults
+from localazure.control.telemetry import Collector
 from localazure.control.traffic import Traffic
 from localazure.issuer import Issuer, TokenRequest
 from localazure.policy import Decision, Override, Overrides
@@ -47,6 +48,7 @@ class Controlled:
     changeables: Sequence[Changeable]
     faults: Faults
     traffic: Traffic
+    collector: Collector
     overrides: Overrides
     issuer: Issuer
     set_secret: Callable[[str, str, str], Awaitable[None]]
@@ -69,6 +71,8 @@ def application(controlled: Controlled) -> Starlette:
             Route("/policy", api.decide, methods=["POST"]),
             Route("/policy", api.decide_by_rules, methods=["DELETE"]),
             Route("/traffic", api.traffic),
+            Route("/telemetry", api.telemetry),
+            Route("/telemetry/v1/{signal}", api.collect, methods=["POST"]),
             Route("/issuer/rotate", api.rotate, methods=["POST"]),
             Route("/issuer/token", api.token, methods=["POST"]),
             Route("/secrets", api.secret, methods=["POST"]),
@@ -134,6 +138,16 @@ class _Api:
 
     async def traffic(self, _request: Request) -> Response:
         return JSONResponse(self.of.traffic.document())
+
+    async def telemetry(self, request: Request) -> Response:
+        return JSONResponse(self.of.collector.document(request.query_params.get("traceId")))
+
+    async def collect(self, request: Request) -> Response:
+        """As an OTLP/HTTP exporter speaks: `<endpoint>/v1/traces`."""
+        with _refusing():
+            encoding = request.headers.get("content-encoding", "")
+            self.of.collector.take(request.path_params["signal"], await _body(request), encoding)
+        return Response(media_type="application/x-protobuf")  # an empty message: everything was taken
 
     async def rotate(self, _request: Request) -> Response:
         return JSONResponse({"kid": self.of.issuer.keyring.rotate().kid})

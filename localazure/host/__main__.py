@@ -28,8 +28,8 @@ class OneLine(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         return super().formatMessage(record).replace("\r", "\\r").replace("\n", "\\n")
 
-    def formatException(self, ei: object) -> str:
-        return "    " + super().formatException(ei).replace("\n", "\n    ")  # type: ignore[arg-type]
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).replace("\n", "\n    ")
 
 
 def _arguments() -> argparse.Namespace:

@@ -24,7 +24,7 @@ from localazure import control
 from localazure.arm.app import Application, application
 from localazure.arm.jobs import JobRunner
 from localazure.arm.platform_kinds import Cluster
-from localazure.control import Controlled, Faults, Mode, Traffic
+from localazure.control import Collector, Controlled, Faults, Mode, Traffic
 from localazure.control.faults import Listener as Listening
 from localazure.identity import Tokens
 from localazure.issuer import Issuer, Keyring
@@ -185,6 +185,7 @@ class Services:
             changeables,
             self.faults,
             self.traffic,
+            Collector(),
             self.overrides,
             self.issuer,
             self._set_secret,

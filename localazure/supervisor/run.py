@@ -21,7 +21,7 @@ from localazure.layout import STAND_IN, Layout, write_by_rename
 from localazure.supervisor.child import Child, ChildSpec
 from localazure.supervisor.folder import DataFolder
 from localazure.supervisor.logs import Echo
-from localazure.supervisor.settings import write_settings
+from localazure.supervisor.settings import OTLP, QUICK, otlp_endpoint, write_settings
 from localazure.supervisor.table import Composition, endpoints, platform
 from localazure.supervisor.trouble import Trouble
 
@@ -31,7 +31,8 @@ Announce = Callable[[Layout, Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Options:
-    """`port` is the api's; 0 keeps the folder's own, drawn free at its first start. `root` is the project's folder."""
+    """`port` is the api's; 0 keeps the folder's own, drawn free at its first start. `root` is the project's folder.
+    `telemetry`: the app tells spans, metrics and lines to the folder's own collector."""
 
     data: Path
     root: Path
@@ -39,6 +40,12 @@ class Options:
     reset: bool = False
     quick: bool = False
     kubernetes: str = STAND_IN
+    telemetry: bool = False
+
+    def own_settings(self, layout: Layout) -> Mapping[str, str]:
+        """What differs from a platform that was started without any option."""
+        told = {OTLP: otlp_endpoint(layout)} if self.telemetry else {}
+        return {**(QUICK if self.quick else {}), **told}
 
 
 def announce(_layout: Layout, serving: Mapping[str, Any]) -> None:
@@ -85,7 +92,7 @@ class _Platform:
         layout.endpoints.unlink(missing_ok=True)
         folder.keep_ports(options.port or None)
         write_by_rename(layout.data / "options.json", {"quick": options.quick, "kubernetes": options.kubernetes})
-        write_settings(layout, options.root / "local.settings.sample.json", self._environ, quick=options.quick)
+        write_settings(layout, options.root / "local.settings.sample.json", self._environ, options.own_settings(layout))
         return self._compose(layout, options.root, self._environ)
 
     async def _serve(self, specs: Sequence[ChildSpec], folder: DataFolder, layout: Layout, echo: Echo) -> None:

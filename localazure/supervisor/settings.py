@@ -46,11 +46,17 @@ QUICK = {
     "ACTIVITY_LIMIT_SECONDS": "10",
     "GRPC_POLL_SECONDS": "0.2",
 }
+OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _FORBIDDEN_PREFIXES = ("AZURE_", "IDENTITY_", "MSI_", "ARM_")
 _FORBIDDEN = {
     "KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
 }  # fmt: skip
+
+
+def otlp_endpoint(layout: Layout) -> str:
+    """Where the platform's own collector takes telemetry, and shows it to a GET."""
+    return f"{layout.url('control')}/telemetry"
 
 
 def tables_connection(layout: Layout, port: str = "azuriteTables") -> str:
@@ -80,11 +86,13 @@ def open_keyring(layout: Layout) -> Keyring:
     return Keyring.open(keyring_path(layout.data), {"runtime-client": client, PROBE_CLIENT: probe})
 
 
-def write_settings(layout: Layout, sample: Path, environ: Mapping[str, str], *, quick: bool) -> dict[str, str]:
-    """Write settings.json (0600) and return it. Raises `Trouble` when the sample cannot be read."""
+def write_settings(layout: Layout, sample: Path, environ: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Write settings.json (0600) and return it; `chosen` by the options of this start.
+
+    Raises `Trouble` when the sample cannot be read."""
     names = _sample(sample)
     draw_secrets(layout.data)
-    own = {**_own(layout), **(QUICK if quick else {})}
+    own = {**_own(layout), **chosen}
     settings = {name: environ.get(name, own.get(name, value)) for name, value in names.items()}
     replace_private(layout.data / "settings.json", json.dumps(settings))
     return settings

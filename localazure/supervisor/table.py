@@ -13,7 +13,7 @@ from localazure.service_bus import connection_string
 from localazure.supervisor.child import ChildSpec
 from localazure.supervisor.node import find_azurite, find_node
 from localazure.supervisor.readiness import accepts, answers
-from localazure.supervisor.settings import child_environment, tables_connection
+from localazure.supervisor.settings import OTLP, child_environment, otlp_endpoint, tables_connection
 
 _API_SERVER = "kube-apiserver"  # of `localazure.kubernetes_real.parts`
 
@@ -77,6 +77,7 @@ def endpoints(layout: Layout) -> dict[str, Any]:
         "keyVault": layout.url("keyVault", "https"),
         "arm": layout.url("arm", "https"),
         "kubernetes": layout.url("kubernetes", "https"),
+        "telemetry": {OTLP: otlp_endpoint(layout)},
     }
 
 

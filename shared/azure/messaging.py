@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.azure.bus import Bus, Message
 from shared.events.envelope import Event
 from shared.events.outbox import body
-from shared.events.receiving import Received
+from shared.events.receiving import Received, messaging
 from shared.events.work import Work
 from shared.kernel import channels
+from shared.kernel.telemetry import Span, SpanKind, continuing, span
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,18 @@ class Messaging:
         self.bus.open(topics=[channels.EVENTS], queues=[channels.WORK])
 
     async def publish(self, events: Sequence[Event]) -> None:
-        await self.bus.publish(channels.EVENTS, [_of_event(event) for event in events])
+        """Each event is a span of the trace that caused it; they leave together."""
+        with contextlib.ExitStack() as spans:
+            sent = [_of_event(event, spans.enter_context(_sending(event)).traceparent) for event in events]
+            await self.bus.publish(channels.EVENTS, sent)
 
     async def send(self, work: Work, *, message_id: str, lifetime: timedelta | None = None) -> None:
         """`lifetime`: after which nobody should do it any more."""
         content = json.dumps(work.document(), separators=(",", ":")).encode()
-        await self.bus.send(channels.WORK, [Message(content, message_id, subject=work.kind, time_to_live=lifetime)])
+        with span(f"send {channels.WORK}", SpanKind.PRODUCER, **messaging(channels.WORK, "send")) as opened:
+            trace = {"traceparent": opened.traceparent}
+            sent = Message(content, message_id, work.kind, trace, time_to_live=lifetime)
+            await self.bus.send(channels.WORK, [sent])
 
     async def set_aside(self, message: Received, reason: str) -> None:
         """Keep what nobody can read, as it was, on the error queue."""
@@ -38,11 +47,18 @@ class Messaging:
         await self.bus.send(channels.ERRORS, [kept])
 
 
-def _of_event(event: Event) -> Message:
+def _sending(event: Event) -> AbstractContextManager[Span]:
+    parent = continuing(event.trace_id)
+    attributes = messaging(channels.EVENTS, "send")
+    attributes |= {"messaging__message__id": event.event_id, "event__type": event.event_type}
+    return span(f"send {channels.EVENTS}", SpanKind.PRODUCER, parent, **attributes)
+
+
+def _of_event(event: Event, traceparent: str) -> Message:
     return Message(
         body(event),
         event.event_id,
         subject=event.event_type,
-        application_properties=event.properties(),
+        application_properties=event.properties(traceparent),
         correlation_id=event.correlation_id,
     )

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 from shared.kernel import clock
 from shared.kernel.record import Record
-from shared.kernel.trace import traceparent_of
 
 SCHEMA_VERSION = "1.0"
 SOURCE = "/runtime-cloud"
@@ -52,13 +51,13 @@ class Event(Record):
     sequence: int
     payload: dict[str, Any]
 
-    def properties(self) -> dict[str, str]:
-        """Application properties: what subscriptions filter on, and the CloudEvents AMQP binding (§3.1, prefix
-        `cloudEvents:`)."""
+    def properties(self, traceparent: str) -> dict[str, str]:
+        """Application properties: what subscriptions filter on, the span that sends it, and the CloudEvents AMQP binding
+        (§3.1, prefix `cloudEvents:`)."""
         return {
             "cs-tenant-id": self.tenant_id,
             "cs-schema-version": SCHEMA_VERSION,
-            "traceparent": traceparent_of(self.trace_id),
+            "traceparent": traceparent,
             "cloudEvents:specversion": "1.0",
             "cloudEvents:id": self.event_id,
             "cloudEvents:type": self.event_type,

@@ -22,6 +22,7 @@ from shared.kernel.clock import Clock, Draw
 from shared.kernel.errors import ConcurrentChange
 from shared.kernel.ids import EnvironmentId
 from shared.kernel.record import Record
+from shared.kernel.trace import correlation_id_of
 from shared.store import keys
 from shared.store.port import Change, Conflict, Create, Delete, Put, Replace, Row, Store
 
@@ -245,7 +246,7 @@ class Journal:
             project_id=tx.place.project_id,
             module_id=module_id,
             trace_id=tx.cause.trace_id,
-            correlation_id=f"corr-{tx.cause.trace_id.removeprefix('trace-')}",
+            correlation_id=correlation_id_of(tx.cause.trace_id),
             causation_id=tx.cause.caused_by or tx.cause.operation_id or tx.cause.trace_id,
             occurred_at=now,
             sequence=sequence,

@@ -20,6 +20,8 @@ from pydantic import ValidationError
 
 from shared.kernel import channels, metrics
 from shared.kernel.errors import Transient
+from shared.kernel.telemetry import SpanKind, span
+from shared.kernel.trace import continued
 
 T = TypeVar("T")
 NAMED = 5  # mistakes in a reason
@@ -28,12 +30,13 @@ SHORTEST, LONGEST = 0.25, 30.0  # seconds
 
 @dataclass(frozen=True)
 class Received:
-    """`delivery`: which try this is, from 1."""
+    """`delivery`: which try this is, from 1; `traceparent`: the sender's span, where it says one."""
 
     source: str
     message_id: str
     body: bytes
     delivery: int = 1
+    traceparent: str | None = None
 
 
 class ErrorQueue(Protocol):
@@ -48,6 +51,12 @@ class Receiving:
 
     async def take(self, message: Received, read: Callable[[bytes], T], work: Callable[[T], Awaitable[None]]) -> None:
         """Do what the message is for. Raises what `work` raises, `Transient`: the message is to come again."""
+        name, parent = f"process {message.source}", continued(message.traceparent)
+        with span(name, SpanKind.CONSUMER, parent, **messaging(message.source, "process")) as opened:
+            opened.set(messaging__message__id=message.message_id)
+            await self._take(message, read, work)
+
+    async def _take(self, message: Received, read: Callable[[bytes], T], work: Callable[[T], Awaitable[None]]) -> None:
         try:
             what = read(message.body)
         except ValidationError as unreadable:
@@ -65,7 +74,17 @@ class Receiving:
     def _count(self, message: Received, error: Exception) -> None:
         last = message.delivery >= channels.DELIVERIES
         name = "messages.dead-lettered" if last else "messages.failed"
-        metrics.count(name, raised=last, source=message.source, error=type(error).__name__, message=message.message_id)
+        about, kind = f"message {message.message_id}", type(error).__name__
+        metrics.count(name, raised=last, about=about, source=message.source, error=kind)
+
+
+def messaging(destination: str, operation: str) -> dict[str, str]:
+    """The attributes of a span that sends or processes (OpenTelemetry's semantic conventions for messaging)."""
+    return {
+        "messaging__system": "servicebus",
+        "messaging__destination__name": destination,
+        "messaging__operation__type": operation,
+    }
 
 
 def reason_of(unreadable: ValidationError) -> str:

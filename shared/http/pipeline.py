@@ -28,9 +28,11 @@ from shared.http.mutating import Attempt, Mutating
 from shared.http.problem import problem, problem_of
 from shared.http.routes import PREFIX, Match, Route, RouteTable
 from shared.http.validation import validate
+from shared.kernel import lines
 from shared.kernel.errors import RuntimeCloudError, TenantMismatch
 from shared.kernel.record import Record
-from shared.kernel.trace import trace_id_of
+from shared.kernel.telemetry import Span, SpanKind, span
+from shared.kernel.trace import continued
 from shared.operations.hub import Hub
 from shared.operations.intent import Answer
 from shared.operations.rehearsal import Rehearsal
@@ -51,16 +53,27 @@ class Pipeline:
     async def serve(self, request: Request, hub: Hub) -> Response:
         """Answer a request; never raises. The hub begins the operation behind a 202, and may fail: the sweep starts what
         was committed and never started."""
-        trace_id = trace_id_of(request.headers.get("traceparent"))
+        parent = continued(request.headers.get("traceparent"))
+        with span(request.method, SpanKind.SERVER, parent, http__request__method=request.method) as opened:
+            response = await self._answer(request, hub, opened)
+            opened.set(http__response__status_code=response.status)
+        return response
+
+    async def _answer(self, request: Request, hub: Hub, opened: Span) -> Response:
+        trace_id = opened.trace_id
         head = request.method == "HEAD"
         extra: Mapping[str, str] = {}
         try:
             match = self.table.match(request.method, request.path)
+            opened.rename(f"{match.route.method} {match.route.full_path}")
+            opened.set(http__route=match.route.full_path)
+            lines.add(module_id=match.params.get("serviceId"))
             extra = match.route.deprecation.headers() if match.route.deprecation else {}
             response = await self._matched(request, match, trace_id, hub)
         except Exception as error:  # the outermost place: whatever it is becomes a problem document, without its text
             if not _expected(error):
-                log.exception("unhandled in %s, %s", request.method, trace_id)
+                log.exception("unhandled in %s", request.method)
+                opened.fail(type(error).__name__)
             preconditioned = "if-match" in request.headers
             response = problem(error, request.path, trace_id, preconditioned=preconditioned)
         body = b"" if head else response.body
@@ -72,6 +85,7 @@ class Pipeline:
             query.read(request.query, route.query)
             return self._rendered(request, await route.handler())
         caller = await self.authoriser.authenticate(request.headers.get("authorization"), trace_id)
+        lines.add(tenant_id=caller.tenant_id)
         if route.method == "GET":
             require_scope(caller, route.scopes)
             return await self._read(request, match, caller)

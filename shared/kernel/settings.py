@@ -6,15 +6,14 @@ which a test holds against this module. Nothing else in the app reads the enviro
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from shared.kernel import parsing
+
 T = TypeVar("T")
-MOST_SHARDS = 100  # their keys have two digits
-LONGEST_HEARTBEAT = 30.0  # seconds: runtime.proto promises it
 
 
 class BadSettings(Exception):
@@ -126,6 +125,18 @@ class PageSettings:
 
 
 @dataclass(frozen=True)
+class TelemetrySettings:
+    """Where spans and metrics go; nowhere without either. Both names are standard, Azure sets the first by itself."""
+
+    azure_monitor: str = field(repr=False)  # an Application Insights connection string
+    otlp_endpoint: str  # of a collector, without the path of a signal
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self.azure_monitor or self.otlp_endpoint)
+
+
+@dataclass(frozen=True)
 class Settings:
     identity: IdentitySettings
     governance: GovernanceSettings
@@ -135,6 +146,20 @@ class Settings:
     grpc: GrpcSettings
     isolation: IsolationSettings
     page: PageSettings
+    telemetry: TelemetrySettings
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no line may ever show."""
+        state = self.state
+        given = [
+            self.isolation.client_secret,
+            self.identity.decryption_key,
+            state.tables_connection,
+            state.signing_key.decode(),
+        ]
+        given += [state.service_bus] if "Key=" in state.service_bus else []  # a host's name is none
+        return [secret for secret in given if secret]
 
 
 @dataclass
@@ -165,57 +190,6 @@ class _Reader:
             self.problems.append(f"one of {', '.join(names)} is needed")
 
 
-def _names(text: str) -> frozenset[str]:
-    return frozenset(part.strip().rstrip("/") for part in text.split(",") if part.strip())
-
-
-def _seconds(text: str) -> float:
-    """Also of hours. Its complaint never repeats the text: it may be a secret that slipped into the wrong line."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise ValueError("it needs a number, 0 or more")
-    return value
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise ValueError("it needs a whole number, 0 or more")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if (count := _whole(text)) < 1:
-        raise ValueError("it needs a whole number, 1 or more")
-    return count
-
-
-def _shards(text: str) -> int:
-    if not 1 <= (shards := _whole(text)) <= MOST_SHARDS:
-        raise ValueError(f"it needs a number from 1 to {MOST_SHARDS}")
-    return shards
-
-
-def _heartbeat(text: str) -> float:
-    if not 0 < (seconds := _seconds(text)) <= LONGEST_HEARTBEAT:
-        raise ValueError(f"it needs a number above 0, at most {LONGEST_HEARTBEAT:g}")
-    return seconds
-
-
-def _flag(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise ValueError("it is true or false")
-    return text.lower() == "true"
-
-
-def _key(text: str) -> bytes:
-    if len(text) < 32:
-        raise ValueError("it needs at least 32 characters")
-    return text.encode()
-
-
 def read(values: Mapping[str, str]) -> Settings:
     """Raises `BadSettings` naming everything that is missing or wrong."""
     reader = _Reader(values)
@@ -228,6 +202,7 @@ def read(values: Mapping[str, str]) -> Settings:
         _grpc(reader),
         _isolation(reader),
         _page(reader),
+        _telemetry(reader),
     )
     if reader.problems:
         raise BadSettings(reader.problems)
@@ -245,7 +220,7 @@ def _identity(reader: _Reader) -> IdentitySettings:
 
 
 def _governance(reader: _Reader) -> GovernanceSettings:
-    hours = reader.read("GOVERNANCE_RECEIPT_HOURS", _seconds, "24")
+    hours = reader.read("GOVERNANCE_RECEIPT_HOURS", parsing.seconds, "24")
     return GovernanceSettings(
         url=reader.text("GOVERNANCE_URL"),
         scope=reader.text("GOVERNANCE_SCOPE", "") or None,
@@ -260,8 +235,8 @@ def _state(reader: _Reader) -> StateSettings:
         tables_connection=reader.text("TABLES_CONNECTION", ""),
         tables_endpoint=reader.text("TABLES_ENDPOINT", ""),
         service_bus=reader.text("ServiceBus", "") or reader.text("ServiceBus__fullyQualifiedNamespace", ""),
-        signing_key=reader.read("RUNTIME_SIGNING_KEY", _key),
-        shards=reader.read("SWEEP_SHARDS", _shards, "16"),
+        signing_key=reader.read("RUNTIME_SIGNING_KEY", parsing.key),
+        shards=reader.read("SWEEP_SHARDS", parsing.shards, "16"),
     )
 
 
@@ -269,38 +244,38 @@ def _platform(reader: _Reader) -> PlatformSettings:
     return PlatformSettings(
         subscription_id=reader.text("PLACEMENT_SUBSCRIPTION_ID"),
         provisioner_job_id=reader.text("PROVISIONER_JOB_ID"),
-        image_registries=reader.read("IMAGE_REGISTRIES", _names),
-        secret_vaults=reader.read("SECRET_VAULTS", _names, "") or frozenset(),
+        image_registries=reader.read("IMAGE_REGISTRIES", parsing.names),
+        secret_vaults=reader.read("SECRET_VAULTS", parsing.names, "") or frozenset(),
         probe_networks=reader.text("PROBE_ALLOWED_NETWORKS", ""),
-        tenant_requests=reader.read("TENANT_REQUESTS_PER_SECOND", _seconds, "0"),
+        tenant_requests=reader.read("TENANT_REQUESTS_PER_SECOND", parsing.seconds, "0"),
     )
 
 
 def _pace(reader: _Reader) -> PaceSettings:
     return PaceSettings(
-        gate_wait=reader.read("GATE_WAIT_SECONDS", _whole, "0"),
-        gate_stable=reader.read("GATE_STABLE_SECONDS", _whole, "60"),
-        gate_retry_timeout=reader.read("GATE_RETRY_TIMEOUT_SECONDS", _whole, "300"),
-        health_interval=reader.read("HEALTH_INTERVAL_SECONDS", _seconds, "30"),
-        drift_interval=reader.read("DRIFT_INTERVAL_SECONDS", _seconds, "300"),
-        infrastructure_interval=reader.read("INFRASTRUCTURE_INTERVAL_SECONDS", _seconds, "21600"),
-        upkeep_interval=reader.read("UPKEEP_INTERVAL_SECONDS", _seconds, "30"),
-        transient_budget=reader.read("TRANSIENT_BUDGET_SECONDS", _seconds, "600"),
-        operation_poll=reader.read("OPERATION_POLL_SECONDS", _seconds, "60"),
-        activity_limit=reader.read("ACTIVITY_LIMIT_SECONDS", _seconds, "600"),
-        probe_timeout=reader.read("PROBE_TIMEOUT_SECONDS", _seconds, "5"),
-        probe_attempts=reader.read("PROBE_ATTEMPTS", _count, "2"),
-        health_failures=reader.read("HEALTH_FAILURES", _count, "2"),
-        health_successes=reader.read("HEALTH_SUCCESSES", _count, "2"),
+        gate_wait=reader.read("GATE_WAIT_SECONDS", parsing.whole, "0"),
+        gate_stable=reader.read("GATE_STABLE_SECONDS", parsing.whole, "60"),
+        gate_retry_timeout=reader.read("GATE_RETRY_TIMEOUT_SECONDS", parsing.whole, "300"),
+        health_interval=reader.read("HEALTH_INTERVAL_SECONDS", parsing.seconds, "30"),
+        drift_interval=reader.read("DRIFT_INTERVAL_SECONDS", parsing.seconds, "300"),
+        infrastructure_interval=reader.read("INFRASTRUCTURE_INTERVAL_SECONDS", parsing.seconds, "21600"),
+        upkeep_interval=reader.read("UPKEEP_INTERVAL_SECONDS", parsing.seconds, "30"),
+        transient_budget=reader.read("TRANSIENT_BUDGET_SECONDS", parsing.seconds, "600"),
+        operation_poll=reader.read("OPERATION_POLL_SECONDS", parsing.seconds, "60"),
+        activity_limit=reader.read("ACTIVITY_LIMIT_SECONDS", parsing.seconds, "600"),
+        probe_timeout=reader.read("PROBE_TIMEOUT_SECONDS", parsing.seconds, "5"),
+        probe_attempts=reader.read("PROBE_ATTEMPTS", parsing.count, "2"),
+        health_failures=reader.read("HEALTH_FAILURES", parsing.count, "2"),
+        health_successes=reader.read("HEALTH_SUCCESSES", parsing.count, "2"),
     )
 
 
 def _grpc(reader: _Reader) -> GrpcSettings:
     return GrpcSettings(
         address=reader.text("GRPC_ADDRESS", "127.0.0.1:5010"),
-        streams_per_tenant=reader.read("GRPC_STREAMS_PER_TENANT", _whole, "2000"),
-        poll=reader.read("GRPC_POLL_SECONDS", _seconds, "1"),
-        heartbeat=reader.read("GRPC_HEARTBEAT_SECONDS", _heartbeat, "15"),
+        streams_per_tenant=reader.read("GRPC_STREAMS_PER_TENANT", parsing.whole, "2000"),
+        poll=reader.read("GRPC_POLL_SECONDS", parsing.seconds, "1"),
+        heartbeat=reader.read("GRPC_HEARTBEAT_SECONDS", parsing.heartbeat, "15"),
     )
 
 
@@ -314,5 +289,12 @@ def _isolation(reader: _Reader) -> IsolationSettings:
 def _page(reader: _Reader) -> PageSettings:
     return PageSettings(
         client_id=reader.text("UI_CLIENT_ID", ""),
-        enabled=bool(reader.read("UI_ENABLED", _flag, "true")),
+        enabled=bool(reader.read("UI_ENABLED", parsing.flag, "true")),
+    )
+
+
+def _telemetry(reader: _Reader) -> TelemetrySettings:
+    return TelemetrySettings(
+        azure_monitor=reader.text("APPLICATIONINSIGHTS_CONNECTION_STRING", ""),
+        otlp_endpoint=reader.text("OTEL_EXPORTER_OTLP_ENDPOINT", "").rstrip("/"),
     )

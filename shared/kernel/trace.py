@@ -19,6 +19,12 @@ def trace_id_of(traceparent: str | None) -> str:
     return PREFIX + secrets.token_hex(16)
 
 
+def continued(traceparent: str | None) -> str:
+    """The header itself where it is valid, else one that begins a trace."""
+    found = _TRACEPARENT.fullmatch(traceparent or "")
+    return found[0] if found and _valid(found) else traceparent_of(trace_id_of(None))
+
+
 def _valid(found: re.Match[str]) -> bool:
     version, trace, parent, rest = found.groups()
     return version != "ff" and (version != "00" or rest is None) and bool(trace.strip("0")) and bool(parent.strip("0"))
@@ -27,3 +33,8 @@ def _valid(found: re.Match[str]) -> bool:
 def traceparent_of(trace_id: str) -> str:
     """A header that continues `trace_id` with a new parent id, sampled."""
     return f"00-{trace_id.removeprefix(PREFIX)}-{secrets.token_hex(8)}-01"
+
+
+def correlation_id_of(trace_id: str) -> str:
+    """What ties the events of a trace together in other platforms."""
+    return f"corr-{trace_id.removeprefix(PREFIX)}"

@@ -272,6 +272,8 @@ class Run(Record):
     must_settle_by: datetime
     poll_seconds: float = 60.0
     retry_seconds: float = 600.0  # how long a step may meet nothing but transient errors
+    project_id: str | None = None
+    traceparent: str | None = None  # what its activities' spans are below
 
     @property
     def instance_id(self) -> str:

@@ -30,7 +30,7 @@ NOT_IN_AZURE = {
 }
 OF_GRPC = {"GRPC_ADDRESS", "GRPC_STREAMS_PER_TENANT", "GRPC_POLL_SECONDS", "GRPC_HEARTBEAT_SECONDS"}
 OPTIONAL = {"OIDC_DECRYPTION_KEY", "GOVERNANCE_SCOPE", "SECRET_VAULTS", "PROBE_ALLOWED_NETWORKS", "UI_CLIENT_ID"}
-OPTIONAL |= {"ISOLATION_CLIENT_ID", "ISOLATION_CLIENT_SECRET"}
+OPTIONAL |= {"ISOLATION_CLIENT_ID", "ISOLATION_CLIENT_SECRET", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 OF_THE_JOB = {
     "PROVISIONER_ENGINE",
     "PULUMI_BACKEND_URL",
@@ -105,7 +105,7 @@ def test_the_functions_app_is_on_flex_consumption_with_instances_that_are_always
 def test_the_app_is_told_every_setting_that_it_reads_and_no_other() -> None:
     sample = set(json.loads((ROOT / "local.settings.sample.json").read_text())["Values"])
     given = {one["name"] for one in platform()["FunctionsApp"]["siteConfig"]["appSettings"]}
-    ours = {name for name in given if not name.startswith(("AzureWebJobsStorage__", "APPLICATIONINSIGHTS_", "DURABLE_"))}
+    ours = {name for name in given if not name.startswith(("AzureWebJobsStorage__", "APPLICATIONINSIGHTS_A", "DURABLE_"))}
     ours -= {"ServiceBus__credential", "ServiceBus__clientId"}
     assert ours == sample - NOT_IN_AZURE - OPTIONAL - OF_THE_JOB - OF_GRPC
 

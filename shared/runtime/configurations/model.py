@@ -17,6 +17,7 @@ from pydantic import Field, StrictBool, StrictFloat, StrictInt, StringConstraint
 
 from shared.kernel.ids import EnvironmentId
 from shared.kernel.record import Record
+from shared.kernel.redaction import SHAPES
 from shared.runtime.environments.model import Name, TenantId
 
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
@@ -79,15 +80,6 @@ _NAMES = re.compile(
     r"|(api|private|access|account|secret|shared|signing|encryption|master|client|storage)_?key)$",
     re.I,
 )
-_SHAPES = (
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    re.compile(r"(?i)\b(AccountKey|SharedAccessKey|SharedAccessSignature|Password|Pwd|client_?secret|api_?key)\s*="),
-    re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{12,}"),  # an Authorization header
-    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),  # a JWT
-    re.compile(r"[?&]sig=[A-Za-z0-9%/+]{20,}"),  # a shared access signature
-    re.compile(r"://[^/\s:@]*:[^/\s@]+@"),  # user:password in a URL, or a password alone
-    re.compile(r"\b(gh[opsur]_|github_pat_|xox[abp]-|sk_live_|AKIA)[A-Za-z0-9_-]{12,}"),
-)
 _RANDOM = re.compile(r"(?=.*[0-9])[A-Za-z0-9+/_=-]{32,}")  # long words of letters alone are names
 _RANDOM_BITS = 4.2  # per character: above what most identifiers, paths and sentences reach
 
@@ -100,7 +92,7 @@ def looks_like_a_secret(key: str, value: object) -> bool:
         return True  # a number too: PASSWORD 12345678
     if not isinstance(value, str):
         return False
-    if any(shape.search(value) for shape in _SHAPES):
+    if any(shape.search(value) for shape in SHAPES):
         return True
     return _RANDOM.fullmatch(value) is not None and _bits(value) > _RANDOM_BITS
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from shared.access.binding import BindingStatus, TenantBinding
 from shared.events.journal import Place
+from shared.kernel import lines
 from shared.kernel.errors import EnvironmentNotReady, NotFound, RuntimeCloudError, TenantSuspended
 from shared.kernel.ids import EnvironmentId, environment_of
 from shared.operations.slot import Slot
@@ -67,8 +68,10 @@ class Isolation:
         rows = await self.store.gather(partition, [keys.ENVIRONMENT, keys.BINDING, keys.SLOT, *others])
         if keys.ENVIRONMENT not in rows or keys.BINDING not in rows or keys.SLOT not in rows:
             raise NotFound(kind, ident)
+        environment = read(Environment, partition, rows[keys.ENVIRONMENT])
+        lines.add(tenant_id=tenant_id, project_id=environment.project_id)
         return Admitted(
-            environment=read(Environment, partition, rows[keys.ENVIRONMENT]),
+            environment=environment,
             binding=read(TenantBinding, partition, rows[keys.BINDING]),
             slot=read(Slot, partition, rows[keys.SLOT]),
             rows=rows,

@@ -1,7 +1,7 @@
 import pytest
 from httpx import ASGITransport, AsyncClient
 
-from localazure.control import Controlled, Faults, Traffic, application
+from localazure.control import Collector, Controlled, Faults, Traffic, application
 from localazure.issuer import Issuer, Keyring
 from localazure.policy import Overrides
 from localazure.services import throttling
@@ -60,12 +60,21 @@ class Platform:
         self.workloads, self.cluster, self.vault = Workloads(), Cluster(), Vault()
         self.shelf = Shelf(":memory:")
         self.loads = Loads(self.shelf)
+        self.collector = Collector()
         self.faults, self.traffic, self.overrides, self.issuer = Faults(), Traffic(), Overrides(), issuer
         changeables = [Cluster(), self.cluster]
         changeables[0].change = _knows_nothing
         self.app = application(
             Controlled(
-                self.workloads, self.loads, changeables, self.faults, self.traffic, self.overrides, issuer, self.vault.put
+                self.workloads,
+                self.loads,
+                changeables,
+                self.faults,
+                self.traffic,
+                self.collector,
+                self.overrides,
+                issuer,
+                self.vault.put,
             )
         )
 

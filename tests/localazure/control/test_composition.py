@@ -16,7 +16,7 @@ import pytest
 from localazure.layout import Layout, write_by_rename
 from localazure.policy import DECISION_PATH
 from localazure.supervisor.folder import DataFolder
-from localazure.supervisor.settings import PROVISIONER_JOB, child_environment, write_settings
+from localazure.supervisor.settings import PROVISIONER_JOB, QUICK, child_environment, write_settings
 
 ROOT = Path(__file__).parents[3]
 NAMES = (
@@ -40,7 +40,7 @@ class Process:
         sample = data.parent / "local.settings.sample.json"
         sample.write_text(json.dumps({"Values": dict.fromkeys(NAMES, "")}))
         write_by_rename(data / "options.json", {"quick": True, "kubernetes": "stand-in"})
-        self.settings = write_settings(self.layout, sample, {}, quick=True)
+        self.settings = write_settings(self.layout, sample, {}, QUICK)
         self.environment = child_environment(self.layout, os.environ)
         self.log = (data / "logs" / "services.log").open("ab")
 

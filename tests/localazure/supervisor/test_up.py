@@ -14,7 +14,7 @@ import pytest
 
 def test_ready_is_one_line_that_names_every_endpoint_and_the_file_says_the_same(start):
     running = start().await_ready()
-    names = {"api", "grpc", "issuer", "control", "serviceBus", "tables", "keyVault", "arm", "kubernetes"}
+    names = {"api", "grpc", "issuer", "control", "serviceBus", "tables", "keyVault", "arm", "kubernetes", "telemetry"}
     assert set(running.ready) == names
     assert re.fullmatch(r"127\.0\.0\.1:\d+", running.ready["grpc"])
     assert json.loads((running.data / "endpoints.json").read_text()) == running.ready

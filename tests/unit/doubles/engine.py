@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from blueprints.orchestrations import ACTIVITIES, ORCHESTRATORS, STARTED_BY, outcome
+from blueprints.orchestrations import ACTIVITIES, ORCHESTRATORS, STARTED_BY, performed
 from shared.operations.model import Operation, Run
 from tests.unit.doubles.world import World
 
@@ -136,6 +136,8 @@ class Engine:
             must_settle_by=operation.must_settle_by,
             poll_seconds=self.poll_seconds,
             retry_seconds=self.retry_seconds,
+            project_id=operation.project_id,
+            traceparent=f"00-{operation.trace_id.removeprefix('trace-')}-{'1' * 16}-01",  # an input stays what it was
         )
         answer = await self._orchestrate(STARTED_BY[operation.kind], operation.instance_id, run.document())
         self.world.clock.advance(0.01)  # until the next thing happens
@@ -225,7 +227,7 @@ async def activity(world: World, name: str, payload: Any) -> Any:
     async def work() -> Any:
         return await body(getattr(world, attribute), run)
 
-    return as_json(await outcome(name, work))
+    return as_json(await performed(name, payload, work))
 
 
 def as_json(value: Any) -> Any:

@@ -13,6 +13,7 @@ from shared.events.journal import Cause, Journal, Pointer, Transaction
 from shared.kernel.canonical import sha256
 from shared.kernel.errors import ConcurrentChange, Transient
 from shared.kernel.record import Record
+from shared.kernel.trace import traceparent_of
 from shared.store import keys
 from shared.store.port import Conflict
 from tests.unit.operations.world import NOON, TENANT, TRACE, World, place
@@ -78,9 +79,10 @@ async def test_an_event_is_the_canonical_envelope(world: World) -> None:
         "sequence": 1,
         "payload": {"value": 1},
     }
-    properties = event.properties()
+    sent_by = traceparent_of(TRACE)
+    properties = event.properties(sent_by)
     assert properties["cs-tenant-id"] == TENANT
-    assert properties["traceparent"].split("-")[1] == TRACE.removeprefix("trace-")
+    assert properties["traceparent"] == sent_by
     assert properties["cloudEvents:id"] == event.event_id
     assert properties["cloudEvents:time"] == "2026-06-11T12:00:00Z"
     assert {name for name in properties if name.startswith("cloudEvents:")} >= {

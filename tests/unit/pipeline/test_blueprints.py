@@ -26,6 +26,7 @@ from shared.kernel.errors import (
 )
 from shared.kernel.record import Record
 from shared.kernel.settings import BadSettings
+from shared.kernel.trace import trace_id_of
 from shared.operations.model import Run
 from shared.runtime.environments.activities import Deps
 from shared.runtime.environments.ending import Ending
@@ -118,8 +119,10 @@ async def test_a_start_carries_the_attempt_the_deadline_and_the_paces(world: Wor
     assert name in ORCHESTRATORS
     assert instance == f"{operation.operation_id}-1"
     expected = run_of(operation).model_copy(update={"poll_seconds": 3.0, "retry_seconds": 40.0})
-    assert Run.read(payload) == expected
-    assert Run.read(json.loads(json.dumps(payload))) == expected, "the hub keeps it as JSON"
+    run = Run.read(payload)
+    assert run == expected.model_copy(update={"project_id": operation.project_id, "traceparent": run.traceparent})
+    assert trace_id_of(run.traceparent) == operation.trace_id
+    assert Run.read(json.loads(json.dumps(payload))) == run, "the hub keeps it as JSON"
 
 
 def test_whatever_can_be_started_is_there() -> None:
