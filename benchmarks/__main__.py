@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …]`: measure, print one table.
+"""`python -m benchmarks [--write] [NAME …]`: measure, print one table; `--write` makes docs/benchmarks.md of it.
 
 Names: import, deployment, drift, grpc, page, probes, requests, orchestration.
 """
@@ -12,7 +12,17 @@ from collections.abc import Callable, Iterator, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cold_import, deployment_cpu, drift_sweep, grpc, health_probes, health_requests, orchestration, page
+from benchmarks import (
+    cold_import,
+    deployment_cpu,
+    drift_sweep,
+    grpc,
+    health_probes,
+    health_requests,
+    orchestration,
+    page,
+    report,
+)
 from benchmarks.platform import Platform, serving
 from benchmarks.ratio import Ratio
 
@@ -68,11 +78,16 @@ def main() -> None:
     known = [*ALONE, *ON_PLATFORM]
     parser = argparse.ArgumentParser(prog="benchmarks", description="Ratios in one run, printed, never asserted.")
     parser.add_argument("names", nargs="*", help=f"any of {', '.join(known)}; all of them when none is named")
-    names = parser.parse_args().names or known
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and its plot, too")
+    options = parser.parse_args()
+    names = options.names or known
     if unknown := [name for name in names if name not in known]:
         parser.error(f"no benchmark {', '.join(unknown)}: there are {', '.join(known)}")
     console = Console(width=max(Console().width, 120))
-    console.print(table(list(measured(names, console))))
+    ratios = list(measured(names, console))
+    console.print(table(ratios))
+    if options.write:
+        report.write(ratios, options.names)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks import report
 from benchmarks.__main__ import table
 from benchmarks.bare_asgi import Reply
 from benchmarks.deployment_cpu import deployment
@@ -63,3 +67,23 @@ def test_a_ratio_says_how_many_times() -> None:
     ratio = Ratio("one", 3.0, "another", 2.0, "s", "1.0 = the same")
     assert ratio.times == 1.5
     assert table([ratio]).row_count == 1
+
+
+def test_a_run_is_written_with_its_command_and_both_sides_of_every_ratio(tmp_path: Path) -> None:
+    twice, half = Ratio("a & b", 4.0, "c", 2.0, "ms", "more"), Ratio("d", 1.0, "e", 2.0, "", "less")
+    report.write([twice, half], ["import"], tmp_path)
+    page = (tmp_path / report.PAGE).read_text()
+    assert 'make bench ARGS="--write import"' in page
+    assert "| a & b | 4 ms | c | 2 ms | **2** | more |" in page
+    drawing = ElementTree.parse(tmp_path / report.PLOT).getroot()  # noqa: S314 - our own
+    bars = [bar for bar in drawing.iter("{http://www.w3.org/2000/svg}rect") if bar.get("height") == "16"]
+    right, left = (float(str(bar.get("x"))) for bar in bars)
+    assert right - left == pytest.approx(float(str(bars[1].get("width"))), abs=0.2), "from 1.0 to both sides"
+
+
+def test_every_ratio_is_drawn_that_the_page_of_the_last_run_tells() -> None:
+    told = re.findall(r"\| \*\*(\S+)\*\* \|", (report.ROOT / report.PAGE).read_text())
+    drawing = ElementTree.parse(report.ROOT / report.PLOT).getroot()  # noqa: S314 - our own
+    texts = [text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert told
+    assert [text for text in texts[1:] if text and re.fullmatch(r"[\d.e+-]+", text)] == told
