@@ -41,7 +41,8 @@ class Behaving(Protocol):
 
 @dataclass(frozen=True)
 class Controlled:
-    """The stand-ins that the control API reaches into. `set_secret(vault_uri, name, value)` may raise `ValueError`."""
+    """The stand-ins that the control API reaches into. `set_secret(vault_uri, name, value)` may raise `ValueError`;
+    `secret_versions(vault_uri, name)` tells version -> whether it is enabled, newest last."""
 
     workloads: Behaving
     loads: Loads
@@ -52,6 +53,7 @@ class Controlled:
     overrides: Overrides
     issuer: Issuer
     set_secret: Callable[[str, str, str], Awaitable[None]]
+    secret_versions: Callable[[str, str], Mapping[str, bool]]
 
 
 def application(controlled: Controlled) -> Starlette:
@@ -76,6 +78,7 @@ def application(controlled: Controlled) -> Starlette:
             Route("/issuer/rotate", api.rotate, methods=["POST"]),
             Route("/issuer/token", api.token, methods=["POST"]),
             Route("/secrets", api.secret, methods=["POST"]),
+            Route("/secrets", api.secret_versions),
         ],
         exception_handlers={Malformed: _malformed, HTTPException: _refused},
     )
@@ -163,6 +166,11 @@ class _Api:
         with _refusing():
             await self.of.set_secret(secret.vault_uri, secret.name, secret.value)
         return _done()
+
+    async def secret_versions(self, request: Request) -> Response:
+        """Never a value: that is the vault's to give."""
+        vault_uri, name = request.query_params.get("vaultUri", ""), request.query_params.get("name", "")
+        return JSONResponse(dict(self.of.secret_versions(vault_uri, name)))
 
 
 @contextmanager

@@ -73,6 +73,12 @@ class Vaults:
             standing.deleted = None
         return bundle(*self.put(vault, name, {"value": value}))
 
+    def enabled(self, vault_uri: str, name: str) -> dict[str, bool]:
+        """Version -> whether it is enabled, newest last; none for what is not there."""
+        vault = urlsplit(vault_uri).netloc.lower().removesuffix(HOST_SUFFIX)
+        secret = self._secrets.get(_key(vault, name))
+        return {version.id: bool(version.attributes["enabled"]) for version in secret.versions} if secret else {}
+
     # ------------------------------------------------------------------ secrets
 
     def _save(self, secret: Secret) -> None:

@@ -189,6 +189,7 @@ class Services:
             self.overrides,
             self.issuer,
             self._set_secret,
+            self.vaults.enabled,
         )
 
     async def _set_secret(self, vault_uri: str, name: str, value: str) -> None:

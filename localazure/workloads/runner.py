@@ -148,7 +148,7 @@ class Runner:
 
     def _row(self, place: tuple[str, str], revisions: list[Revision]) -> dict[str, Any]:
         serving = self._revisions.get(self._serving.get(place, ""))
-        replicas = [replica for revision in revisions for replica in self.replicas(revision.key)]
+        replicas = [(replica, revision) for revision in revisions for replica in self.replicas(revision.key)]
         return {
             "environmentId": place[0],
             "serviceId": place[1],
@@ -157,7 +157,13 @@ class Runner:
             "image": self._images.shown(serving.image) if serving else None,
             "env": dict(serving.env) if serving else {},
             "replicas": [
-                {"url": each.url, "image": self._images.shown(each.image), "ready": each.ready} for each in replicas
+                {
+                    "url": each.url,
+                    "image": self._images.shown(each.image),
+                    "ready": each.ready,
+                    "env": dict(revision.env),
+                }
+                for each, revision in replicas
             ],
         }
 

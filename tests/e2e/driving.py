@@ -234,6 +234,11 @@ class Control:
         """A token as `POST /issuer/token` makes it: `claims`, `header`, `encrypt`, `key`."""
         return str(self.post("/issuer/token", **wanted)["token"])
 
+    def secret_versions(self, vault_uri: str, name: str) -> dict[str, bool]:
+        """Version -> whether the vault has it enabled, newest last."""
+        asked = {"vaultUri": vault_uri, "name": name}
+        return dict(self.http.get("/secrets", params=asked).raise_for_status().json())
+
     def set_secret(self, vault_uri: str, name: str, value: str) -> None:
         self.post("/secrets", vaultUri=vault_uri, name=name, value=value)
 

@@ -123,6 +123,8 @@ async def test_a_secret_is_put_where_the_vault_is(platform):
     secret = {"vaultUri": "https://kv.vault.azure.net", "name": "db", "value": "v"}
     assert (await platform.client.post("/secrets", json=secret)).status_code == 200
     assert platform.vault.secrets == {"db": "v"}
+    told = await platform.client.get("/secrets", params={"vaultUri": secret["vaultUri"], "name": "db"})
+    assert told.json() == {"v1": False, "v2": True}, "which versions are enabled, and nothing else of them"
     answer = await platform.client.post("/secrets", json={**secret, "vaultUri": "https://other.example"})
     assert answer.status_code == 400
 

@@ -122,8 +122,8 @@ async def test_rows_show_the_revision_that_serves_and_the_replicas_of_all(runner
         "image": "acr.io/orders:1",
         "env": {"MODE": "live"},
         "replicas": [
-            {"url": urls[0], "image": "acr.io/orders:1", "ready": True},
-            {"url": urls[1], "image": "acr.io/orders:2", "ready": True},
+            {"url": urls[0], "image": "acr.io/orders:1", "ready": True, "env": {"MODE": "live"}},
+            {"url": urls[1], "image": "acr.io/orders:2", "ready": True, "env": {"MODE": "new"}},
         ],
     }
     runner.serve("env-1", "orders", newer.key)
