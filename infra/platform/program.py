@@ -28,6 +28,7 @@ from infra.platform.functions_app import PACKAGES, FunctionsApp
 from infra.platform.keys import Secrets
 from infra.platform.messaging import Messaging
 from infra.platform.settings import GRPC, Found, Text, provisioner_settings, shared_settings
+from infra.platform.workbook import workbook
 
 STATE, TABLE = "pulumi-state", "runtime"  # a container, a table
 SPACE = "10.41.0.0/16"
@@ -66,6 +67,7 @@ class Platform(Component):
         site = self._functions_app(found, access.of_app)
         self._containers(found, access)
         Alerts(ground, workspace=self._logs.named, bus=self._messaging.named, email=described.alert_email, **self._shared)
+        workbook(ground, self._insights_named, parent=self, after=[*self._settled, self._insights])
         self.told = self._outputs(site)
         self.register_outputs({})
 

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from shared.events.envelope import Event
 from shared.events.journal import Entry, Place, Pointer
-from shared.kernel import clock
+from shared.kernel import clock, metrics
 from shared.kernel.errors import RuntimeCloudError
 from shared.store.port import Conflict, Delete, Row, Store
 from shared.store.reading import read_all
@@ -40,6 +40,7 @@ class Outbox:
     store: Store
     publisher: Publisher
     draw: clock.Draw
+    now: clock.Clock = clock.now
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _again: set[str] = field(default_factory=set)
 
@@ -74,6 +75,8 @@ class Outbox:
         while rows := await self.store.list(partition, PREFIX, limit=BATCH, after=after):
             events = await self._events(partition, rows)
             if events:
+                oldest = min(event.occurred_at for event in events.values())
+                metrics.record(metrics.OUTBOX_LAG, (self.now() - oldest).total_seconds())
                 await self.publisher.publish(list(events.values()))
                 sent += len(events)
             forgotten = await self._forget(partition, [row for row in rows if row.key in events])

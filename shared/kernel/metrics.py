@@ -49,9 +49,9 @@ INSTRUMENTS: Mapping[str, Instrument] = {
     SCALING_ACTIONS: Instrument(Shape.COUNTER, "{action}", "enforcements of scaling policies, by how they ended"),
     DRIFT_OPEN: Instrument(Shape.GAUGE, "{finding}", "unresolved findings of an environment, at the last scan"),
     REMEDIATION_TIME: Instrument(Shape.HISTOGRAM, "s", "from when a finding was first seen until it was gone"),
-    ROTATION_AGE: Instrument(Shape.GAUGE, "s", "since a secret binding took up the versions that it uses"),
+    ROTATION_AGE: Instrument(Shape.GAUGE, "s", "since a binding took up its oldest version, at each look of the rotation"),
     OPERATION_UNSETTLED: Instrument(Shape.GAUGE, "{operation}", "operations of a shard that passed mustSettleBy"),
-    OUTBOX_LAG: Instrument(Shape.GAUGE, "s", "how old the oldest event of a shard is that was still to be sent"),
+    OUTBOX_LAG: Instrument(Shape.HISTOGRAM, "s", "how old the oldest event was at each try to send it"),
 }
 
 

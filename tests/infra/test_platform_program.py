@@ -11,11 +11,11 @@ import pytest
 
 from infra.components import roles
 from infra.platform import duties
-from infra.platform.alerts import FORCED
+from infra.platform.alerts import BREACH, FORCED, RUNBOOKS, SEARCHED
 from infra.platform.described import Described
 from infra.platform.program import Platform
 from infra.platform.settings import ENGINE
-from shared.kernel import channels
+from shared.kernel import channels, metrics
 from tests.infra.cloud import SUBSCRIPTION, Declared, declare
 
 ROOT = Path(__file__).parents[2]
@@ -206,6 +206,37 @@ def test_an_operator_is_woken_by_operations_that_never_settled_and_by_dead_lette
     assert FORCED in query["query"]
     assert made["DeadLetters"]["criteria"]["allOf"][0]["metricName"] == "DeadletteredMessages"
     assert made["AlertGroup"]["emailReceivers"][0]["emailAddress"] == "operator@example.com"
+
+
+def test_each_alert_names_the_page_that_says_what_to_do_and_each_page_has_its_alert() -> None:
+    made = platform()
+    alerts = {**made.of_type(":ScheduledQueryRule"), **made.of_type(":MetricAlert")}
+    assert len(alerts) == len(SEARCHED) + 1
+    named = {one["description"].rpartition(" ")[2] for one in alerts.values()}
+    assert named == {path.relative_to(ROOT).as_posix() for path in (ROOT / RUNBOOKS).glob("*.md")}
+
+
+def test_an_operator_is_woken_by_breaches_late_events_and_releases_that_are_taken_back() -> None:
+    queries = {one.step: platform()[one.step]["criteria"]["allOf"][0]["query"] for one in SEARCHED}
+    assert metrics.OPERATION_UNSETTLED in queries["UnsettledOperations"]
+    assert metrics.OUTBOX_LAG in queries["OutboxLag"]
+    assert metrics.ROLLBACK_RATE in queries["RollbackRate"]
+    assert BREACH in queries["IsolationBreach"]
+    assert platform()["RollbackRate"]["windowSize"] == "PT6H"
+
+
+def test_the_workbook_has_a_chart_of_every_metric() -> None:
+    charts = json.loads(platform()["Workbook"]["serializedData"])["items"]
+    assert [chart["name"] for chart in charts] == list(metrics.INSTRUMENTS)
+    assert all(f'Name == "{chart["name"]}"' in chart["content"]["query"] for chart in charts)
+
+
+def test_the_line_of_a_breach_is_the_one_that_is_looked_for(caplog: pytest.LogCaptureFixture) -> None:
+    source = (ROOT / "shared" / "runtime" / "probing" / "recording.py").read_text()
+    name = BREACH.removesuffix(": ")
+    assert f'count("{name}"' in source
+    metrics.count(name, raised=True, route="GET /x", status="200")
+    assert caplog.records[-1].getMessage().startswith(BREACH)
 
 
 def test_the_line_that_the_alert_looks_for_is_the_one_that_is_logged() -> None:

@@ -18,6 +18,7 @@ from shared.runtime.catalog.events import InventoryUpdated
 from shared.runtime.deployments import rotating
 from shared.runtime.deployments.activities import Deps, save
 from shared.runtime.deployments.events import ConfigurationSynced, DeploymentCompleted
+from shared.runtime.deployments.measuring import measure
 from shared.runtime.deployments.model import Phase
 from shared.runtime.deployments.preparing import overlaid
 from shared.runtime.deployments.transitions import Transition, advanced, ended
@@ -148,6 +149,7 @@ async def _complete(deps: Deps, run: Run) -> Environment:
         )
     tx.emit(InventoryUpdated(environment_id=deployment.environment_id, generation=held.operation.generation))
     await deps.runs.journal.commit(tx)
+    measure(completed)
     return pointed
 
 

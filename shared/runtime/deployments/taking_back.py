@@ -12,6 +12,7 @@ from shared.operations.runs import Held, rerun
 from shared.runtime.deployments import rotating
 from shared.runtime.deployments.activities import Deps, FailingRun, FailingWaveRun, ServiceRun, WaveRun, deployment_of, save
 from shared.runtime.deployments.events import DeploymentRolledBack
+from shared.runtime.deployments.measuring import measure
 from shared.runtime.deployments.model import Deployment, Phase
 from shared.runtime.deployments.promotion import wait_until_as_planned
 from shared.runtime.deployments.transitions import Transition, advanced, ended
@@ -85,6 +86,7 @@ async def _finish(deps: Deps, run: FailingRun) -> Environment:
     deps.runs.settle(tx, held, status_of(run.error), run.error)
     tx.emit(DeploymentRolledBack.of(back, reason=run.error.code, restored=environment.stable_deployment_id))
     await deps.runs.journal.commit(tx)
+    measure(back)
     return held_still
 
 
@@ -122,8 +124,10 @@ async def _end(deps: Deps, run: FailingRun, error: OperationError) -> Environmen
     summary = f"{deployment.told} {error.told}" + _holding(after)
     tx = deps.runs.transaction(held, "deployment.failed", summary, actor=_actor(held))
     tx.replace(held.others[keys.ENVIRONMENT], after)
-    tx.replace(held.others[deployment.deployment_id], ended(deployment, phase, deps.runs.clock(), error=error))
+    failed = ended(deployment, phase, deps.runs.clock(), error=error)
+    tx.replace(held.others[deployment.deployment_id], failed)
     await _put_bindings_back(deps, tx, deployment)
     deps.runs.settle(tx, held, status_of(error), error)
     await deps.runs.journal.commit(tx)
+    measure(failed)
     return after

@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.events.journal import Journal, Place
+from shared.kernel.metrics import DRIFT_OPEN, REMEDIATION_TIME, record
 from shared.runtime.drift.compare import Compared, compare
 from shared.runtime.drift.ground import ROWS, Ground, Surveying
 from shared.runtime.drift.ledger import Ledger, Posting
-from shared.runtime.drift.model import Scan, ScanStatus, highest
+from shared.runtime.drift.model import Scan, ScanStatus, Severity, highest
+from shared.runtime.drift.transitions import Transition
 from shared.runtime.drift.writing import Writing
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Isolation
@@ -74,6 +76,7 @@ async def scan_environment(deps: Deps, place: Place, started: datetime, *, besid
     except Conflict as conflict:
         log.info("a drift scan of %s is void: %s changed meanwhile", place.environment_id, conflict.key)
         return False
+    _measure(postings, now)
     await _summarise(deps.index, ground, postings, now)
     return True
 
@@ -100,9 +103,19 @@ def _scan(compared: Compared, unread: Iterable[str], used: frozenset[str], start
     )
 
 
+def _measure(postings: Sequence[Posting], now: datetime) -> None:
+    for posting in postings:
+        if posting.transition is Transition.RESOLVE:
+            finding = posting.finding
+            record(REMEDIATION_TIME, (now - finding.first_seen_at).total_seconds(), severity=finding.severity)
+
+
 async def _summarise(index: Index, ground: Ground, postings: Sequence[Posting], now: datetime) -> None:
     after = {**ground.findings} | {posting.finding.finding_id: posting.finding for posting in postings}
     severity = highest(after.values())
+    for each in Severity:
+        found = sum(finding.severity is each and not finding.resolved for finding in after.values())
+        record(DRIFT_OPEN, found, environment=ground.environment_id, severity=each)
     members = {
         "open_findings": sum(not finding.resolved for finding in after.values()),
         "highest_severity": severity.value if severity else None,

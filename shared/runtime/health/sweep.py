@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.events.journal import Journal, Place
+from shared.kernel.metrics import HEALTH_STATUS, record
 from shared.runtime.catalog.rows import Catalog
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Isolation
@@ -85,7 +86,14 @@ async def check_environment(deps: Deps, place: Place, started: datetime) -> None
     if reported is not None:  # the list says what the service's own page says
         health = merged(health, read(EnvironmentReports, place.partition, reported), now, deps.stale_after)
     members, lag = counted(health, now, deps.stale_after), deps.stale_after / 2
+    _measure(admitted.environment.environment_id, members)
     await deps.index.summarise(admitted.environment, members, looked=started, lag=lag)
+
+
+def _measure(environment_id: str, members: Mapping[str, int]) -> None:
+    bad = {name: members[name] for name in ("unhealthy", "degraded", "unknown")}
+    for status, services in {**bad, "healthy": members["services"] - sum(bad.values())}.items():
+        record(HEALTH_STATUS, services, environment=environment_id, status=status)
 
 
 def evaluated(

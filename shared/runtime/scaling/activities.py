@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.kernel.metrics import SCALING_ACTIONS, record
 from shared.operations.model import OperationError, OperationStatus, Run
 from shared.operations.runs import Held, Runs, rerun
 from shared.runtime.catalog.model import Placed
@@ -91,6 +92,7 @@ async def _complete(deps: Deps, run: CompletingRun) -> None:
             tx.emit(ScalingPolicyApplied.of(enforced), module_id=policy.service_id)
     deps.runs.settle(tx, held, OperationStatus.SUCCEEDED)
     await deps.runs.journal.commit(tx)
+    record(SCALING_ACTIONS, 1, target=policy.target, outcome=enforced.enforcement if current else Enforcement.PENDING)
 
 
 def _enforced(policy: ScalingPolicy, replicas: int | None, now: datetime) -> ScalingPolicy:
@@ -135,3 +137,4 @@ async def _fail(deps: Deps, run: FailingRun) -> None:
         tx.replace(held.others[policy.scaling_policy_id], policy.model_copy(update=ended))
     deps.runs.settle(tx, held, status_of(run.error), run.error)
     await deps.runs.journal.commit(tx)
+    record(SCALING_ACTIONS, 1, target=policy.target, outcome=status_of(run.error))

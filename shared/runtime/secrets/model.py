@@ -125,6 +125,10 @@ class SecretBinding(BindingReport):
             return None
         return self.rotated.get(name, self.created_at) + timedelta(days=self.rotation.every_days)
 
+    def age(self, now: datetime) -> timedelta:
+        """How long the version that it has used for longest is in use."""
+        return now - min((self.rotated.get(secret.name, self.created_at) for secret in self.secrets), default=now)
+
     def wanted(self, now: datetime) -> list[str]:
         """The secrets that are to get a newer version by now, in the platform's own opinion."""
         if self.turn is not None:

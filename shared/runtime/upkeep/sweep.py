@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.events.active import Active, Listed
 from shared.events.outbox import Outbox
 from shared.kernel.errors import NotFound, OperationInFlight, RuntimeCloudError, Transient
+from shared.kernel.metrics import OPERATION_UNSETTLED, record
 from shared.operations.hub import Hub
 from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.runtime.scaling.enforcement import Enforcing
@@ -35,14 +37,25 @@ class Deps:
     following: Following
 
 
+@dataclass
+class Late:
+    """How many operations of a shard passed their deadline."""
+
+    operations: int = 0
+
+    def look(self, admitted: Admitted, now: datetime) -> None:
+        deadline = admitted.slot.must_settle_by
+        self.operations += deadline is not None and now > deadline
+
+
 async def keep_shard(deps: Deps, shard: int, hub: Hub) -> None:
     """Look at every active environment of a shard; what fails for one is logged and tried again at the next tick."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate, late = asyncio.Semaphore(AT_ONCE), Late()
 
     async def one(row: Row) -> None:
         async with gate:
             try:
-                if await _is_idle(deps, Listed.read(row.document), hub):
+                if await _is_idle(deps, Listed.read(row.document), hub, late):
                     await deps.active.unmark(shard, row)
             except RuntimeCloudError as error:
                 log.warning("upkeep of %s waits: %r", row.key, error)
@@ -50,9 +63,10 @@ async def keep_shard(deps: Deps, shard: int, hub: Hub) -> None:
                 log.exception("upkeep of %s failed", row.key)
 
     await asyncio.gather(*[one(row) for row in await deps.active.shard(shard)])
+    record(OPERATION_UNSETTLED, late.operations, shard=str(shard))
 
 
-async def _is_idle(deps: Deps, listed: Listed, hub: Hub) -> bool:
+async def _is_idle(deps: Deps, listed: Listed, hub: Hub, late: Late) -> bool:
     """Do what is due for one environment; whether nothing is left."""
     sent = await _sent(deps, listed)
     try:
@@ -60,6 +74,7 @@ async def _is_idle(deps: Deps, listed: Listed, hub: Hub) -> bool:
     except NotFound:  # listed before a commit that never came; the list row is older than any request lives
         return sent
     if admitted.slot.operation_id is not None:
+        late.look(admitted, deps.settling.clock())
         await deps.following.tell(admitted, waits=await deps.settling.settle(admitted, hub))
         return False
     await deps.following.tell(admitted, waits=False)

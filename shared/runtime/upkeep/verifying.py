@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from shared.events.journal import Cause, Journal, Place, Transaction
 from shared.kernel.errors import Refused, Transient
+from shared.kernel.metrics import SCALING_REPLICAS, record
 from shared.kernel.trace import trace_id_of
 from shared.runtime.drift.model import MOST, PREFIX, Finding, FindingKind, FindingStatus
 from shared.runtime.environments.isolation import Isolation
@@ -52,6 +53,10 @@ async def verify_environment(deps: Verifying, place: Place) -> None:
     names = sorted({policy.target.value for policy in taken})
     told = await asyncio.gather(*[_told(deps, admitted.environment.site, name) for name in names])
     seen = dict(zip(names, told, strict=True))
+    for policy in taken:
+        if (found := seen[policy.target.value].get(policy.service_id)) is not None:
+            about = {"environment": admitted.environment.environment_id, "service": policy.service_id}
+            record(SCALING_REPLICAS, found.replicas, **about)
     lost = [policy for policy in taken if _is_lost(policy, seen[policy.target.value].get(policy.service_id))]
     if lost:
         accepted = await _accepted(deps, admitted.place)
