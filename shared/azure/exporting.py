@@ -196,7 +196,7 @@ def _azure_monitor(settings: Settings, resource: Resource, logs: LoggerProvider)
         span_processors=_span_processors(settings.telemetry.otlp_endpoint),
         metric_readers=_readers(settings.telemetry.otlp_endpoint),
         instrumentation_options={library: {"enabled": False} for library in libraries},
-        disable_logging=True,  # our own handler knows the fields
+        logger_name=f"{SCOPE}.nobody",  # our own handler knows the fields, and logging can only be aimed elsewhere
         enable_live_metrics=False,
         enable_performance_counters=False,
     )
