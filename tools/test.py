@@ -41,7 +41,7 @@ def phase(name: str, options: list[str]) -> int:
     sys.stdout.write("== what failed, once more by itself; what passes now is unsteady\n")
     sys.stdout.flush()
     again = run(["-q", "--last-failed", "--last-failed-no-failures=none", *[one for one in options if one not in PARALLEL]])
-    return 0 if again == NO_TESTS else again
+    return code if again == NO_TESTS else again  # what could not even be collected failed in no test
 
 
 def run(options: list[str]) -> int:
