@@ -12,7 +12,8 @@ from tests.e2e.routing import BODIES
 from tests.e2e.rows import Rows
 from tests.e2e.test_http import problem
 
-SWEPT = ("health", "scan", "slot", "seq")
+SWEPT = ("health", "scan", "slot", "seq", "rev", "infra", "looking")
+FOLLOWING = ("log-", "out-", "in-", "svc-", "drift-")  # rows of what the platform tells, and of what follows from it
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,8 @@ def governed(tenant: Tenant, environment_id: str) -> dict[str, Any]:
 def changed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
     """Keys of what came, went or became different, but for what the sweeps write by themselves."""
     keys = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    swept = {key for key in keys if key.startswith("log-") and after[key]["actor"].endswith("-sweep")}
-    return {key for key in keys - swept if key not in SWEPT and not key.startswith("out-")}
+    own = {key for key in keys if key.startswith("log-") and not after[key]["actor"].endswith("-sweep")}
+    return own | {key for key in keys if key not in SWEPT and not key.startswith(FOLLOWING)}
 
 
 def test_the_rules_deny_a_production_that_is_no_silo(tenant: Tenant, rows: Rows) -> None:

@@ -21,9 +21,8 @@ WORDS = {
     "services": "localazure.services",
     "host": "localazure.host",
     "grpc": "runtime_grpc",
-    "etcd": "/etcd",
-    "kube-apiserver": "/kube-apiserver",
 }
+REAL_CLUSTER = {"etcd": "/etcd", "kube-apiserver": "/kube-apiserver"}  # with `--kubernetes real`
 
 if not PROC.joinpath("self/task").exists():
     pytest.skip("children are found in /proc: Linux only", allow_module_level=True)
@@ -34,7 +33,7 @@ def children(platform: Platform) -> dict[str, int]:
     found: dict[str, int] = {}
     for pid in _children_of(platform.process.pid):
         command = _command(pid)
-        found |= {name: pid for name, word in WORDS.items() if any(word in part for part in command)}
+        found |= {name: pid for name, word in (WORDS | REAL_CLUSTER).items() if any(word in part for part in command)}
     return found
 
 
