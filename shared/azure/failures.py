@@ -23,13 +23,15 @@ _PASSING_CONFLICTS = frozenset({"conflictingserveroperation", "resourcegroupbein
 
 def judged(dependency: str, status: int, headers: Mapping[str, str], code: str, message: str) -> RuntimeCloudError:
     """The error for an answer of `status`; `code` and `message` are the service's own."""
-    if _passes(status, code):
+    if _passes(status, code, message):
         return Transient(dependency, retry_after=retry_after(headers) or 1.0)
     return Refused(dependency, code or str(status), message[:MESSAGE_LENGTH])
 
 
-def _passes(status: int, code: str) -> bool:
+def _passes(status: int, code: str, message: str) -> bool:
     if status == 409:
+        if code.lower() == "conflict":  # says nothing by itself; the operation may be our own, whose answer was lost
+            return "another operation" in message and "in progress" in message
         return code.lower().endswith("inprogress") or code.lower() in _PASSING_CONFLICTS
     return status in (408, 429) or (status >= 500 and status != 501)
 

@@ -86,6 +86,7 @@ def services(tmp_path_factory):
     process.log.close()
 
 
+SECRET = {"vaultUri": "https://booking-kv.vault.azure.net", "name": "db", "value": "hunter2"}
 READ_SECRET = """
     import asyncio
     from azure.identity.aio import ManagedIdentityCredential
@@ -118,8 +119,7 @@ READ_JOB = f"""
 
 
 def test_the_managed_identity_opens_the_vault_by_its_real_address(services):
-    secret = {"vaultUri": "https://booking-kv.vault.azure.net", "name": "db", "value": "hunter2"}
-    assert services.control("POST", "/secrets", secret).status_code == 200
+    assert services.control("POST", "/secrets", SECRET).status_code == 200
     assert services.client(READ_SECRET) == "hunter2"
     rows = services.control("GET", "/traffic").json()["keyVault"]
     assert {(row["method"], row["status"]) for row in rows} >= {("GET", 401), ("GET", 200)}
@@ -310,6 +310,7 @@ def test_the_app_finds_table_storage_behind_the_proxy(services):
 
 
 def test_what_was_stored_outlives_a_kill_and_the_ports_stay(services):
+    assert services.control("POST", "/secrets", SECRET).status_code == 200
     services.process.send_signal(signal.SIGKILL)
     services.process.wait(5)
     services.process.stdin.close()

@@ -84,3 +84,9 @@ def test_no_answer_at_all_is_transient(raised: Exception) -> None:
 def test_what_is_no_failure_of_the_dependency_passes() -> None:
     with pytest.raises(ZeroDivisionError), asking("keyVault"):
         raise ZeroDivisionError
+
+
+def test_a_conflict_without_a_word_of_its_own_passes_when_an_operation_is_in_progress() -> None:
+    busy = "Cannot modify 'log-1' because another operation on it is in progress."
+    assert type(judged("arm", 409, {}, "Conflict", busy)) is Transient
+    assert type(judged("arm", 409, {}, "Conflict", "Website with given name one already exists.")) is Refused
