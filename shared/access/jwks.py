@@ -61,7 +61,7 @@ def _imported(jwk: Mapping[str, Any]) -> RSAKey | ECKey | None:
             return None
         modulus = RSAKey.import_key(public)
         return modulus if modulus.raw_value.key_size >= MIN_RSA_BITS else None
-    except Exception:
+    except Exception:  # a key that the library cannot read is left out (RFC 7517 §5)
         return None
 
 

@@ -137,7 +137,7 @@ class SigningKeys:
             if rediscover or self._jwks_uri is None:
                 self._jwks_uri = self._jwks_uri_of(strict_json.loads(await self._fetch(self._discovery)))
             keys = usable_keys(strict_json.loads(await self._fetch(self._jwks_uri)))
-        except Exception as error:
+        except Exception as error:  # whatever the issuer sent or did not: the keys at hand still hold
             self._failed(error)
             return
         self._keys, self._fetched_at = keys, self._monotonic()

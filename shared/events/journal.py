@@ -26,6 +26,7 @@ from shared.kernel.trace import correlation_id_of
 from shared.store import keys
 from shared.store.port import Change, Conflict, Create, Delete, Put, Replace, Row, Store
 
+PLATFORM_CLIENT = "runtime-cloud"  # the client of what the platform does by itself
 TRIES = 8  # for the sequence row alone, which many unrelated changes share
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.events.journal import Cause, Journal, Transaction
+from shared.events.journal import PLATFORM_CLIENT, Cause, Journal, Transaction
 from shared.kernel.trace import trace_id_of
 from shared.operations.slot import Slot
 from shared.runtime.drift.events import DriftDetected
@@ -24,7 +24,6 @@ from shared.store.port import Change, Conflict, Row
 FINDINGS = 40  # in one transaction: with an event each, their outbox rows and the rest, 84 of the table's 100 changes
 NAMED = 5  # findings in a summary
 ACTOR = "drift-sweep"
-CLIENT = "runtime-cloud"
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Writing:
 
         Findings with another status go first: those commits have a log row, the rest has none.
         """
-        cause = Cause(ACTOR, CLIENT, trace_id_of(None))
+        cause = Cause(ACTOR, PLATFORM_CLIENT, trace_id_of(None))
         rest = sorted(postings, key=lambda posting: not posting.moved)
         slot = self.ground.admitted.rows[keys.SLOT]
         while len(rest) > FINDINGS:

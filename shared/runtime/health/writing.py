@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.events.journal import Cause, Journal, Place, Transaction
+from shared.events.journal import PLATFORM_CLIENT, Cause, Journal, Place, Transaction
 from shared.kernel.ids import EnvironmentId
 from shared.kernel.trace import trace_id_of
 from shared.runtime.health.events import HealthCheckCompleted
@@ -21,7 +21,6 @@ EVENTS = 40  # in one transaction: with its rows, far below the table's 100 chan
 NAMED = 5  # services in a summary
 LONGEST_CAUSE = 64  # characters of a check's name in it
 ACTOR = "health-sweep"
-CLIENT = "runtime-cloud"
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Writing:
         self, row: Row | None, before: EnvironmentHealth, after: EnvironmentHealth, changed: Sequence[str]
     ) -> None:
         """Write `after` with the events of `changed`; without any, the row alone."""
-        cause = Cause(ACTOR, CLIENT, trace_id_of(None))
+        cause = Cause(ACTOR, PLATFORM_CLIENT, trace_id_of(None))
         tx = Transaction(
             self.place, cause, "health.changed", self.place.environment_id or "", self._summary(before, changed)
         )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared.events.journal import Cause, Journal, Place, Transaction
+from shared.events.journal import PLATFORM_CLIENT, Cause, Journal, Place, Transaction
 from shared.kernel import ids
 from shared.kernel.metrics import count
 from shared.kernel.trace import trace_id_of
@@ -25,7 +25,6 @@ from shared.store.port import Put, Row
 from shared.store.reading import read
 
 ACTOR = "isolation-probe"
-CLIENT = "runtime-cloud"
 RPC_LASTS = timedelta(minutes=20)
 UNKNOWN_TO_OTHERS = "another tenant's ids are unknown ones"
 
@@ -62,7 +61,9 @@ class Recording:
         report = _after(before, started, self.journal.clock(), found)
         known = [read(Finding, self.home.partition, rows[ident])] if ident in rows else []
         postings = Ledger(environment_id, self.signing_key).post(known, _compared(found), report.completed_at or started)
-        tx = Transaction(self.home, Cause(ACTOR, CLIENT, trace_id_of(None)), _kind(postings), environment_id, _told(report))
+        tx = Transaction(
+            self.home, Cause(ACTOR, PLATFORM_CLIENT, trace_id_of(None)), _kind(postings), environment_id, _told(report)
+        )
         tx.write(standing, keys.ISOLATION, report)
         for posting in postings:
             tx.write(rows.get(ident), ident, posting.finding)

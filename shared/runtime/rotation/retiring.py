@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from shared.events.journal import Cause, Journal, Place, Transaction
+from shared.events.journal import PLATFORM_CLIENT, Cause, Journal, Place, Transaction
 from shared.kernel.clock import Clock
 from shared.kernel.errors import Refused
 from shared.operations.runs import rerun
 from shared.runtime.catalog.model import Placed
 from shared.runtime.catalog.rows import Catalog
 from shared.runtime.environments.model import Environment
-from shared.runtime.rotation.service import CLIENT, SUBJECT
+from shared.runtime.rotation.service import SUBJECT
 from shared.runtime.secrets.bound_vaults import BoundVaults
 from shared.runtime.secrets.model import Outgoing, SecretBinding
 from shared.runtime.secrets.versions import Vault
@@ -55,7 +55,7 @@ class Retiring:
         binding = read(SecretBinding, place.partition, row) if row else None
         if row is None or binding is None or outgoing not in binding.outgoing:
             return
-        cause = Cause(SUBJECT, CLIENT, binding.trace_id, caused_by=ident)
+        cause = Cause(SUBJECT, PLATFORM_CLIENT, binding.trace_id, caused_by=ident)
         summary = f"an earlier version of {outgoing.secret_name} was disabled: its overlap is over, and nobody uses it"
         tx = Transaction(place, cause, "secret-binding.version-disabled", ident, summary)
         left = [one for one in binding.outgoing if one != outgoing]

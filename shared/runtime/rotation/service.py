@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from shared.access.governance import Permit
-from shared.events.journal import Cause, Journal, Transaction
+from shared.events.journal import PLATFORM_CLIENT, Cause, Journal, Transaction
 from shared.kernel.canonical import canonical
 from shared.kernel.clock import Clock, Draw
 from shared.kernel.errors import NotFound, NotRetryable, ValidationFailed
@@ -31,7 +31,6 @@ from shared.store import keys
 
 VERSION_WITHIN = timedelta(minutes=30)  # for a newer version to come; the environment's slot is held meanwhile
 SUBJECT = "rotation-sweep"
-CLIENT = "runtime-cloud"
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class Rotations:
         request = canonical({"secretBindings": {key: list(names) for key, names in sorted(wanted.items())}}).decode()
         first, trace_id = found[0].binding, found[0].binding.trace_id
         summary = f"rotation of {told([name for part in found for name in part.names])} began by itself"
-        cause = Cause(SUBJECT, CLIENT, trace_id, caused_by=caused_by or first.secret_binding_id)
+        cause = Cause(SUBJECT, PLATFORM_CLIENT, trace_id, caused_by=caused_by or first.secret_binding_id)
         tx = Transaction(admitted.place, cause, "secret-binding.rotation-begun", first.secret_binding_id, summary)
         standing = await open_to_others(self.journal.store, admitted, wanted.values())
         if standing is not None:
@@ -182,7 +181,7 @@ class Rotations:
             trace_id=first.trace_id,
             tenant_id=environment.tenant_id,
             project_id=environment.project_id,
-            client_id=CLIENT,
+            client_id=PLATFORM_CLIENT,
             resource_id=first.secret_binding_id,
             generation=admitted.slot.generation + 1,
             joined=others,

@@ -20,7 +20,7 @@ from shared.access.binding import BindingStatus
 from shared.access.governance import GOVERNED_STAGE
 from shared.events.active import Listed
 from shared.events.due import Due
-from shared.events.journal import Cause, Journal, Place, Transaction
+from shared.events.journal import PLATFORM_CLIENT, Cause, Journal, Place, Transaction
 from shared.kernel.clock import Clock
 from shared.kernel.errors import NotFound, OperationInFlight, RuntimeCloudError, Transient
 from shared.kernel.metrics import ROTATION_AGE, record
@@ -32,7 +32,7 @@ from shared.runtime.rotation.asking import ask, unasked
 from shared.runtime.rotation.joining import fitting, open_to_others
 from shared.runtime.rotation.retiring import MOST, PREFIX, Retiring
 from shared.runtime.rotation.seeking import Seeking
-from shared.runtime.rotation.service import CLIENT, SUBJECT, Rotations
+from shared.runtime.rotation.service import SUBJECT, Rotations
 from shared.runtime.secrets.bound_vaults import BoundVaults
 from shared.runtime.secrets.model import SecretBinding
 from shared.runtime.secrets.service import told
@@ -185,7 +185,7 @@ async def _ask(
 ) -> None:
     names = [name for _, _, asked in silent for name in asked]
     caused_by = notice.caused_by if notice else None
-    cause = Cause(SUBJECT, CLIENT, silent[0][1].trace_id, caused_by=caused_by or silent[0][1].secret_binding_id)
+    cause = Cause(SUBJECT, PLATFORM_CLIENT, silent[0][1].trace_id, caused_by=caused_by or silent[0][1].secret_binding_id)
     summary = f"newer versions of {told(names)} were asked for"
     ident = silent[0][1].secret_binding_id
     tx = Transaction(admitted.place, cause, "secret-binding.rotation-requested", ident, summary)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.events.journal import Cause, Journal, Transaction
+from shared.events.journal import PLATFORM_CLIENT, Cause, Journal, Transaction
 from shared.kernel.canonical import canonical
 from shared.kernel.clock import Clock, Draw
 from shared.kernel.errors import NotRetryable
@@ -31,7 +31,6 @@ WITHIN = timedelta(minutes=15)
 AGAIN_AFTER = timedelta(minutes=1)
 COOLDOWN = timedelta(minutes=5)
 SUBJECT = "scaling-sweep"
-CLIENT = "runtime-cloud"
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Enforcing:
         await self.index.announce_operation(operation)
         tx = Transaction(
             admitted.place,
-            Cause(SUBJECT, CLIENT, policy.trace_id, caused_by=policy.scaling_policy_id),
+            Cause(SUBJECT, PLATFORM_CLIENT, policy.trace_id, caused_by=policy.scaling_policy_id),
             "scaling-policy.enforcement-begun",
             policy.scaling_policy_id,
             f"{policy.service_id}: bringing {told(policy.requested)} to {policy.target} began",
@@ -130,7 +129,7 @@ class Enforcing:
             trace_id=policy.trace_id,
             tenant_id=environment.tenant_id,
             project_id=environment.project_id,
-            client_id=CLIENT,
+            client_id=PLATFORM_CLIENT,
             resource_id=policy.scaling_policy_id,
             generation=admitted.slot.generation + 1,
         )

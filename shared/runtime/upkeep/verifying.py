@@ -12,14 +12,14 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.events.journal import Cause, Journal, Place, Transaction
+from shared.events.journal import PLATFORM_CLIENT, Cause, Journal, Place, Transaction
 from shared.kernel.errors import Refused, Transient
 from shared.kernel.metrics import SCALING_REPLICAS, record
 from shared.kernel.trace import trace_id_of
 from shared.runtime.drift.model import MOST, PREFIX, Finding, FindingKind, FindingStatus
 from shared.runtime.environments.isolation import Isolation
 from shared.runtime.environments.sweeping import provisioned, visit_shard
-from shared.runtime.scaling.enforcement import CLIENT, SUBJECT
+from shared.runtime.scaling.enforcement import SUBJECT
 from shared.runtime.scaling.model import Enforcement, ScalingPolicy, keeps
 from shared.runtime.scaling.reading import Policies
 from shared.store.port import Conflict
@@ -94,7 +94,7 @@ async def _say_so(deps: Verifying, place: Place, policy: ScalingPolicy) -> None:
     if row is None or row.document != policy.document():  # replaced since it was read: another look tells
         return
     summary = f"{policy.service_id}: {policy.target} no longer does what its policy wants"
-    cause = Cause(SUBJECT, CLIENT, trace_id_of(None), caused_by=policy.scaling_policy_id)
+    cause = Cause(SUBJECT, PLATFORM_CLIENT, trace_id_of(None), caused_by=policy.scaling_policy_id)
     tx = Transaction(place, cause, "scaling-policy.lost", policy.scaling_policy_id, summary)
     tx.replace(row, policy.model_copy(update={"enforcement": Enforcement.PENDING}))
     await deps.journal.active.mark(place)
