@@ -19,7 +19,7 @@ from shared.targets.port import Scaling, Workload
 from tests.unit.doubles.platform import TENANT, Platform
 from tests.unit.doubles.targets import STRANGE
 from tests.unit.doubles.world import image
-from tests.unit.rehearsal.test_effects import component, environment, release, released
+from tests.unit.rehearsal.stage import component, environment, release, released
 
 NEVER = {"stableSeconds": 0, "failureLimit": 0}
 

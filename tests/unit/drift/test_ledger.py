@@ -11,16 +11,7 @@ from shared.kernel.errors import TransitionRefused
 from shared.kernel.ids import EnvironmentId
 from shared.runtime.drift.compare import Compared, Difference
 from shared.runtime.drift.ledger import Ledger
-from shared.runtime.drift.model import (
-    SEVERITY,
-    Decision,
-    Finding,
-    FindingKind,
-    Owner,
-    Severity,
-    finding_id,
-    highest,
-)
+from shared.runtime.drift.model import SEVERITY, Decision, Finding, FindingKind, Owner, Severity, finding_id, highest
 from shared.runtime.drift.model import FindingStatus as Status
 from shared.runtime.drift.transitions import TRANSITIONS, Transition
 from tests.unit.drift.world import NOON

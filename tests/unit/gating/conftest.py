@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from shared.operations.model import Operation
 from tests.unit.doubles.people import People
 from tests.unit.doubles.world import World
+from tests.unit.gating.pausing import Answers, failing
 
 
 @pytest.fixture
@@ -16,3 +18,13 @@ async def world() -> World:
 @pytest.fixture
 def people(world: World) -> People:
     return People(world)
+
+
+@pytest.fixture
+async def operation(world: World) -> Operation:
+    return await failing(world)
+
+
+@pytest.fixture
+def answers(world: World, operation: Operation) -> Answers:
+    return Answers(world, operation)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from shared.operations.model import Operation
+from shared.operations.model import Operation, OperationStatus
+from shared.runtime.deployments.model import DeploymentStatus, Phase
 from shared.runtime.health.document import HealthStatus
 from tests.unit.doubles.engine import Engine
 from tests.unit.doubles.people import People
@@ -27,6 +28,17 @@ async def failing(world: World, *more: dict[str, Any], **fields: Any) -> Operati
 async def answered(world: World, operation: Operation, *acts: Act) -> Any:
     """Drive it to its end; each time it waits for a person, the next of `acts` happens."""
     return await Engine(world, meanwhile=list(acts), poll_seconds=POLL).run(operation)
+
+
+async def outcome(world: World, operation: Operation) -> tuple[DeploymentStatus, OperationStatus]:
+    deployment = await world.deployment(deployment_of(operation))
+    return deployment.status, (await world.operation(operation.operation_id)).status
+
+
+async def words(world: World, operation: Operation) -> str:
+    """What the history says of the gate of wave 0."""
+    history = (await world.deployment(deployment_of(operation))).rollout_history
+    return next(entry.detail or "" for entry in history if entry.phase is Phase.HEALTH_GATING and entry.wave == 0)
 
 
 class Answers:

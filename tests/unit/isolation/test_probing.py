@@ -14,7 +14,7 @@ from shared.runtime.environments.intactness import HOME_TENANT
 from shared.runtime.environments.isolation import Isolation
 from shared.store import keys
 from tests.unit.doubles.platform import TENANT, Platform
-from tests.unit.rehearsal.test_effects import component, provision, release
+from tests.unit.rehearsal.stage import component, provision, release
 
 PROBER = "isolation-probe"
 

@@ -15,18 +15,8 @@ from shared.store import keys
 from tests.unit.doubles.platform import TENANT, Platform
 from tests.unit.doubles.vault import VAULT
 from tests.unit.doubles.world import image
-from tests.unit.rehearsal.test_effects import (
-    NAME,
-    V1,
-    V2,
-    Act,
-    component,
-    environment,
-    provision,
-    release,
-    released,
-    rotating,
-)
+from tests.unit.rehearsal.scenes.settings import rotating
+from tests.unit.rehearsal.stage import NAME, V1, V2, Act, component, environment, provision, release, released
 
 Scene = Callable[[Platform], Awaitable[Act]]
 

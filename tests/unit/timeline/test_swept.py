@@ -6,7 +6,7 @@ import pytest
 
 from shared.runtime.health.document import Check, HealthStatus
 from shared.runtime.timeline.reading import Filter, Timeline
-from tests.unit.drift.test_sweep import drifted, findings, scan
+from tests.unit.drift.scanning import drifted, findings, scan
 from tests.unit.drift.world import CALLER, World, image_of, observed, placed
 from tests.unit.health.test_sweep import Answers, check, stand
 
