@@ -15,6 +15,8 @@ from shared.runtime.catalog.where import Where
 from shared.runtime.configurations.reading import Configurations
 from shared.runtime.configurations.service import Publishing
 from shared.runtime.decommissioning.service import Decommissioning
+from shared.runtime.deployments.acceptance import Acceptance
+from shared.runtime.deployments.beginning import Beginning
 from shared.runtime.deployments.reading import DeploymentReader
 from shared.runtime.deployments.service import Deployments
 from shared.runtime.drift.deciding import Deciding
@@ -142,17 +144,10 @@ class Requests(Outside):
 
     @cached_property
     def deployments(self) -> Deployments:
-        return Deployments(
-            self.index,
-            self.journal,
-            self.catalog,
-            self.configurations,
-            now,
-            self.gate,
-            self.settings.platform.image_registries,
-            frozenset(self.targets),
-            self.intactness,
-        )
+        registries = self.settings.platform.image_registries
+        acceptance = Acceptance(self.store, self.configurations, self.intactness, registries, frozenset(self.targets))
+        beginning = Beginning(self.index, self.journal, now)
+        return Deployments(self.store, self.catalog, acceptance, beginning, self.gate)
 
     @cached_property
     def home(self) -> Place:

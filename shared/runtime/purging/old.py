@@ -17,9 +17,9 @@ from shared.operations.intent import Remembered
 from shared.operations.model import OPEN, Operation
 from shared.operations.slot import LISTED as OPERATIONS
 from shared.operations.slot import ListedOperation
+from shared.runtime.deployments.listed import LISTED as DEPLOYMENTS
+from shared.runtime.deployments.listed import ListedDeployment
 from shared.runtime.deployments.model import Deployment
-from shared.runtime.deployments.service import LISTED as DEPLOYMENTS
-from shared.runtime.deployments.service import ListedDeployment
 from shared.runtime.drift.model import MOST, PREFIX, Finding
 from shared.runtime.environments.model import Environment
 from shared.runtime.health.model import EnvironmentHealth

@@ -12,11 +12,9 @@ from shared.operations.model import OperationStatus as Status
 from shared.operations.permitted import require_permitted
 from shared.operations.runs import Held, rerun, with_step
 from shared.runtime.deployments import activities as deploying
-from shared.runtime.deployments import taking_back
+from shared.runtime.deployments import listed, taking_back
 from shared.runtime.deployments.activities import FailingRun, deployment_of
-from shared.runtime.deployments.events import DeploymentRequested
 from shared.runtime.deployments.promotion import adopt_all
-from shared.runtime.deployments.service import LISTED, ListedDeployment
 from shared.runtime.environments.ending import status_of
 from shared.runtime.environments.model import Environment
 from shared.runtime.rotation.asking import ask, unasked
@@ -114,10 +112,7 @@ async def _planned(deps: Deps, run: Run, held: Held, found: list[Member], sought
         tx.replace(row, binding.found(versions) if versions else binding.put_back(runs.clock()))
     if consumers:
         release = await deps.planning.release(environment, held.operation, deployment_of(run), consumers, wanted)
-        tx.create(release.deployment_id, release)
-        listed = ListedDeployment(deployment_id=release.deployment_id)
-        tx.create(keys.listed(LISTED, release.created_at, release.deployment_id), listed)
-        tx.emit(DeploymentRequested.of(release))
+        listed.add(tx, release)
     tx.replace(held.row, _rolling(held.operation, runs.clock(), names, list(consumers)))
     await runs.journal.commit(tx)
     return {"rolls": bool(consumers)}

@@ -17,8 +17,8 @@ from shared.operations import slot
 from shared.operations.intent import Answer, Intent
 from shared.operations.model import Joined, Operation, OperationKind
 from shared.runtime.deployments import waves
+from shared.runtime.deployments.beginning import SLACK
 from shared.runtime.deployments.effects import rotation_effects
-from shared.runtime.deployments.service import SLACK
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.rotation.joining import Part, join, open_to_others, parts

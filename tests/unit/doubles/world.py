@@ -34,6 +34,8 @@ from shared.runtime.configurations.reading import Configurations
 from shared.runtime.configurations.service import Publishing
 from shared.runtime.decommissioning import activities as decommissioning
 from shared.runtime.deployments import activities as deploying
+from shared.runtime.deployments.acceptance import Acceptance
+from shared.runtime.deployments.beginning import Beginning
 from shared.runtime.deployments.model import Deployment, DeployRequest, Gate, gate_key
 from shared.runtime.deployments.preparing import Preparing
 from shared.runtime.deployments.projection import Projection
@@ -121,17 +123,10 @@ class World:
         self.scalings = Scalings(self.journal, clock, SIGNING_KEY)
         self.enforcing = Enforcing(self.policies, self.catalog, self.index, self.journal, clock, draw)
         self.pausing = Pausing(self.journal, self.enforcing)
-        self.deployments = Deployments(
-            self.index,
-            self.journal,
-            self.catalog,
-            self.configurations,
-            clock,
-            self.gate,
-            frozenset({REGISTRY}),
-            frozenset(self.targets),
-            Intactness(store, home(SIGNING_KEY)),
-        )
+        intactness, targets = Intactness(store, home(SIGNING_KEY)), frozenset(self.targets)
+        acceptance = Acceptance(store, self.configurations, intactness, frozenset({REGISTRY}), targets)
+        beginning = Beginning(self.index, self.journal, clock)
+        self.deployments = Deployments(store, self.catalog, acceptance, beginning, self.gate)
         self.reader = DeploymentReader(store)
         self.resolver = Resolver(store, self.configurations)
         self.surveying = Surveying(store, self.catalog, self.policies, self.resolver, self.targets, SIGNING_KEY)
