@@ -54,6 +54,14 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Actor:
+    """Who does something, and through which client."""
+
+    subject: str
+    client_id: str
+
+
+@dataclass(frozen=True)
 class Cause:
     """Who or what makes a change. For the platform's own work `subject` is the name of what works."""
 

@@ -65,7 +65,7 @@ class Receiving:
             return
         try:
             await work(what)
-        except Exception as error:
+        except Exception as error:  # whatever it is: counted, and raised again for the broker
             self._count(message, error)
             if isinstance(error, Transient):
                 await self.sleep(min(LONGEST, SHORTEST * 2**message.delivery))

@@ -80,6 +80,11 @@ def to(backend: Backend) -> Backend:
     return before
 
 
+def is_taken() -> bool:
+    """Whether anybody takes what is told: what is read for telemetry alone need not be read for nobody."""
+    return not isinstance(_taking.backend, Nowhere)
+
+
 def measure(metric: str, value: float, dimensions: Mapping[str, str]) -> None:
     _taking.backend.measure(metric, value, dimensions)
 
@@ -127,7 +132,7 @@ def span(name: str, kind: SpanKind, parent: str | None = None, **attributes: Att
         with lines.bound(trace_id=opened.trace_id):
             try:
                 yield opened
-            except BaseException as error:
+            except BaseException as error:  # also what was cancelled did not succeed; raised again
                 opened.fail(type(error).__name__)
                 raise
             finally:

@@ -35,10 +35,10 @@ class Cancelling:
         tx = intent.transaction(place, "operation.cancel-requested", operation_id, f"{operation.kind} is to be taken back")
         tx.of_operation(operation_id)
         if operation.cancel is None:
-            now = self.clock()
+            now, caller = self.clock(), intent.caller
             operation = operation.model_copy(
                 update={
-                    "cancel": CancelRequest(by=intent.caller.subject, at=now, reason=reason),
+                    "cancel": CancelRequest(by=caller.subject, client_id=caller.client_id, at=now, reason=reason),
                     "waiting_for": "what was done so far to be taken back",
                     "last_action_at": now,
                 }

@@ -119,6 +119,7 @@ class CancelRequest(Record):
     """Somebody wants it taken back. The row says so; whoever works on it finds out at its next forward step."""
 
     by: str
+    client_id: str | None = None  # in rows of before it was kept
     at: datetime
     reason: str | None = None
 
@@ -226,6 +227,10 @@ class Operation(OperationReport):
     def request_hash(self) -> str:
         """Of the request as it stands here, not as somebody remembers it: a receipt covers this content or nothing."""
         return hashlib.sha256(self.request_json.encode()).hexdigest()
+
+    def steps_that(self, status: StepStatus) -> list[str]:
+        """The names of its steps that ended so, in their order."""
+        return [step.name for step in self.steps if step.status is status]
 
     @property
     def run(self) -> Run:

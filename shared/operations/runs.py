@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
-from shared.events.journal import Cause, Journal, Place, Transaction
+from shared.events.journal import Actor, Cause, Journal, Place, Transaction
 from shared.kernel.clock import Clock, Draw
 from shared.kernel.errors import ConcurrentChange, NotFound, RuntimeCloudError, Superseded
 from shared.operations.model import (
@@ -147,9 +147,9 @@ class Runs:
         """Open or close the step of that name; repeated reports change nothing but its detail."""
         await self.change(run, lambda operation: with_step(operation, name, status, self.clock(), detail))
 
-    def transaction(self, held: Held, kind: str, summary: str, *, actor: str | None = None) -> Transaction:
+    def transaction(self, held: Held, kind: str, summary: str, *, actor: Actor | None = None) -> Transaction:
         """A change of the operation's; `actor` when it is not the doing of whoever asked for the operation."""
-        cause = replace(held.cause, subject=actor) if actor else held.cause
+        cause = replace(held.cause, subject=actor.subject, client_id=actor.client_id) if actor else held.cause
         return Transaction(held.place, cause, kind, held.operation.resource_id, summary)
 
     def settle(self, tx: Transaction, held: Held, status: OperationStatus, error: OperationError | None = None) -> None:

@@ -91,7 +91,7 @@ class TableConnection:
             client = await self._ready()
             try:
                 return await call(client)
-            except Exception as error:
+            except Exception as error:  # of an SDK that is not imported here; all but one are raised again
                 if getattr(error, "error_code", None) != TABLE_NOT_FOUND:
                     raise
             self._ensured = False

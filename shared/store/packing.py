@@ -84,7 +84,7 @@ class Packing:
         """The document in the current schema, a fresh one with each call; `Illegible` when that cannot be had."""
         try:
             return self._upgraded(key, columns)
-        except Exception as error:
+        except Exception as error:  # one row, broken in whatever way, must not hide all others of a list
             return Illegible(partition, key, type(error).__name__)
 
     def _upgraded(self, key: str, columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ their binding's current version and scaling policies as they stand. The platform
 
 from __future__ import annotations
 
-from shared.events.journal import Transaction
+from shared.events.journal import PLATFORM_CLIENT, Actor, Transaction
 from shared.operations.model import OperationError, OperationStatus
 from shared.operations.runs import Held, rerun
 from shared.runtime.deployments import rotating
@@ -23,7 +23,7 @@ from shared.runtime.rollout.effects import stamp_of
 from shared.runtime.rollout.plan import Planned
 from shared.store import keys
 
-PLATFORM = "platform"
+PLATFORM = Actor("platform", PLATFORM_CLIENT)
 
 
 async def run_begin_rollback(deps: Deps, run: FailingWaveRun) -> None:
@@ -90,9 +90,10 @@ async def _finish(deps: Deps, run: FailingRun) -> Environment:
     return held_still
 
 
-def _actor(held: Held) -> str:
+def _actor(held: Held) -> Actor:
     """Who is behind what was not asked for: whoever cancelled it, else the platform itself, never the one who deployed."""
-    return held.operation.cancel.by if held.operation.cancel else PLATFORM
+    cancel = held.operation.cancel
+    return Actor(cancel.by, cancel.client_id or held.operation.client_id) if cancel else PLATFORM
 
 
 async def _put_bindings_back(deps: Deps, tx: Transaction, deployment: Deployment) -> None:

@@ -19,7 +19,7 @@ from shared.runtime.interventions.releasing import Releasing
 from shared.runtime.interventions.retrying import Retrying
 from tests.unit.doubles.world import CALLER, ENVIRONMENT, TENANT, World, begun
 
-OPERATOR = replace(CALLER, subject="olga", scopes=frozenset(WRITE_SCOPE.values()))
+OPERATOR = replace(CALLER, subject="olga", client_id="operators-page", scopes=frozenset(WRITE_SCOPE.values()))
 NAME = "orders-dev"
 
 

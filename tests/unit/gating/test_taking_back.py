@@ -28,13 +28,13 @@ async def test_a_rollback_that_the_gate_began_cannot_be_cancelled_and_is_the_pla
     await engine.run(operation)
     assert await outcome(world, operation) == (DeploymentStatus.ROLLED_BACK, OperationStatus.FAILED)
     (told,) = [entry for entry in await world.entries() if entry.kind == "deployment.rolled-back"]
-    assert told.actor == "platform"
+    assert (told.actor, told.client_id) == ("platform", "runtime-cloud")
 
 
 async def test_who_cancelled_is_named_for_the_rollback(world: World, operation: Operation, answers: Answers) -> None:
     await answered(world, operation, answers.cancels)
     (told,) = [entry for entry in await world.entries() if entry.kind == "deployment.rolled-back"]
-    assert (told.actor, told.operation_id) == ("olga", operation.operation_id)
+    assert (told.actor, told.client_id, told.operation_id) == ("olga", "operators-page", operation.operation_id)
 
 
 async def test_cancel_rolls_back_and_then_it_is_canceled(world: World, operation: Operation, answers: Answers) -> None:
