@@ -20,7 +20,7 @@ from shared.runtime.rollout.effects import stamp_of
 from shared.store import keys
 from shared.targets.port import Stamp, Target
 
-STEP = "Workloads"
+WORKLOADS = "Workloads"  # the step ahead of the engine's own
 
 
 class FailingRun(Run):
@@ -49,12 +49,12 @@ async def run_unload(deps: Deps, run: Run) -> None:
     held = await deps.runs.hold(run, keys.ENVIRONMENT)
     require_permitted(held.operation, deps.runs.clock())
     environment = Environment.read(held.others[keys.ENVIRONMENT].document)
-    await deps.runs.step(run, STEP, StepStatus.RUNNING)
+    await deps.runs.step(run, WORKLOADS, StepStatus.RUNNING)
     left = []
     for name in environment.compute_targets:
         if name in deps.targets and environment.outputs:  # without outputs nothing was ever made to run in
             left += await _unloaded(deps.targets[name], environment, stamp_of(held.operation), name, held.operation.request)
-    await deps.runs.step(run, STEP, StepStatus.SUCCEEDED, "; ".join(left) or None)
+    await deps.runs.step(run, WORKLOADS, StepStatus.SUCCEEDED, "; ".join(left) or None)
 
 
 async def _unloaded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,8 +16,9 @@ from shared.kernel.errors import EnvironmentNotReady, ValidationFailed
 from shared.kernel.record import Record
 from shared.operations import slot
 from shared.operations.intent import Answer, Intent
-from shared.operations.model import Operation, OperationKind
+from shared.operations.model import Operation, OperationKind, StepStatus
 from shared.runtime.catalog.rows import Catalog
+from shared.runtime.decommissioning.activities import WORKLOADS
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.model import EnvironmentChange, EnvironmentStatus
@@ -24,18 +26,26 @@ from shared.runtime.environments.transitions import TRANSITIONS, Transition
 from shared.store import keys
 
 WITHIN = timedelta(minutes=60)
+
+
+@dataclass(frozen=True)
+class Resource:
+    told: str  # what a person calls it
+    step: str  # under which the engines report it
+
+
 # An environment's outputs that name resources of its own, and those that hold data.
 RESOURCES = {
-    "appServicePlanId": "app-service-plan",
-    "clusterServer": "cluster",
-    "functionsPlanId": "functions-plan",
-    "functionsStorageAccount": "functions-storage",
-    "identityId": "identity",
-    "managedEnvironmentId": "container-apps-environment",
-    "resourceGroup": "resource-group",
-    "serviceBusNamespace": "service-bus",
-    "vaultUri": "vault",
-    "workspaceId": "logs",
+    "appServicePlanId": Resource("app-service-plan", "AppServicePlan"),
+    "clusterServer": Resource("cluster", "Cluster"),
+    "functionsPlanId": Resource("functions-plan", "FunctionsPlan"),
+    "functionsStorageAccount": Resource("functions-storage", "FunctionsStorage"),
+    "identityId": Resource("identity", "Identity"),
+    "managedEnvironmentId": Resource("container-apps-environment", "ManagedEnvironment"),
+    "resourceGroup": Resource("resource-group", "ResourceGroup"),
+    "serviceBusNamespace": Resource("service-bus", "ServiceBus"),
+    "vaultUri": Resource("vault", "KeyVault"),
+    "workspaceId": Resource("logs", "Workspace"),
 }
 DATA = frozenset({"resourceGroup", "vaultUri", "workspaceId"})
 
@@ -75,19 +85,26 @@ class Decommissioning:
         """Take up one that ended without success: what is gone counts as gone, so it goes on from the failed step."""
         intent.check(admitted.slot.require_free)
         intent.check(lambda: _require_standing(admitted))
-        intent.will("start", f"environments/{admitted.environment.name}", "decommissioning goes on where it failed")
+        if intent.rehearsal is not None:
+            gone = failed.steps_that(StepStatus.SUCCEEDED)
+            await self._tell(intent, admitted, DecommissionRequest.read(failed.request), gone)
         operation = self._operation(intent, admitted, permit).again(failed)
         answer = Answer(202, operation.shown(), operation.resource_path, operation)
         return await self._begin(intent, admitted, operation, permit, answer)
 
-    async def _tell(self, intent: Intent, admitted: Admitted, request: DecommissionRequest) -> None:
-        """What will be destroyed, and what retained: the workloads, then what the engine put out."""
-        snapshot = await self.catalog.snapshot(admitted.place, admitted.environment.stable_deployment_id)
-        for service_id, placed in sorted(snapshot.services.items() if snapshot else ()):
+    async def _tell(
+        self, intent: Intent, admitted: Admitted, request: DecommissionRequest, gone: Collection[str] = ()
+    ) -> None:
+        """What will be destroyed, and what retained: the workloads, then what the engine put out; without the steps that
+        an earlier try has done (`gone`)."""
+        environment = admitted.environment
+        snapshot = await self.catalog.snapshot(admitted.place, environment.stable_deployment_id)
+        for service_id, placed in sorted(snapshot.services.items() if snapshot and WORKLOADS not in gone else ()):
             intent.will("remove", f"services/{service_id}", f"{placed.workload.image} on {placed.target}")
-        for name in sorted(RESOURCES.keys() & admitted.environment.outputs.keys()):
+        for name in sorted(RESOURCES.keys() & environment.outputs.keys()):
             kept = request.retain_data and name in DATA
-            intent.will("retain" if kept else "remove", RESOURCES[name], admitted.environment.outputs[name])
+            if kept or RESOURCES[name].step not in gone:
+                intent.will("retain" if kept else "remove", RESOURCES[name].told, environment.outputs[name])
         intent.will("remove", f"environments/{admitted.environment.name}", "its name is free again")
 
     async def _begin(

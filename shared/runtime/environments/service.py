@@ -13,7 +13,7 @@ from shared.kernel.clock import Clock
 from shared.kernel.errors import NotRetryable
 from shared.operations import slot
 from shared.operations.intent import Answer, Intent
-from shared.operations.model import Operation, OperationKind
+from shared.operations.model import Operation, OperationKind, StepStatus
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.model import Environment, EnvironmentStatus, Placement, Provisioning, ProvisionRequest
@@ -82,7 +82,9 @@ class Environments:
         made = admitted.binding.status is not BindingStatus.PENDING
         if made or not TRANSITIONS.allows(Transition.RETRY, environment.status, EnvironmentStatus.PROVISIONING):
             raise NotRetryable(environment.status)
-        intent.will("start", f"environments/{environment.name}", "provisioning goes on where it failed")
+        intent.will("start", f"environments/{environment.name}", _left(failed))
+        for target in environment.compute_targets:
+            intent.will("create", f"targets/{target}", f"for {environment.name}")
         location = f"/environments/{environment.environment_id}"
         operation = intent.operation(
             OperationKind.PROVISION,
@@ -120,3 +122,10 @@ class Environments:
             created_at=claimed_at or self.clock(),
             trace_id=intent.caller.trace_id,
         )
+
+
+def _left(failed: Operation) -> str:
+    """Where it goes on, in the words of the try that stopped: what an engine will make it alone knows."""
+    stopped = ", ".join(failed.steps_that(StepStatus.FAILED)) or "its first step"
+    stands = ", ".join(failed.steps_that(StepStatus.SUCCEEDED)) or "nothing yet"
+    return f"provisioning goes on with {stopped}; done already: {stands}"

@@ -67,7 +67,7 @@ async def test_workloads_go_first_then_the_engine_destroys(furnished: World, peo
     assert operation.status is OperationStatus.SUCCEEDED
     assert [(step.name, step.status) for step in operation.steps] == [
         ("Workloads", StepStatus.SUCCEEDED),
-        ("Vault", StepStatus.SUCCEEDED),
+        ("KeyVault", StepStatus.SUCCEEDED),
     ]
 
 

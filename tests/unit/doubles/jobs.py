@@ -25,27 +25,38 @@ OUTPUTS = {"vaultUri": f"{VAULT}/"}
 
 @dataclass
 class ScriptedEngine:
-    """`errors`: what the next runs end with; `during`: what happens while the next ones work."""
+    """`errors`: what the next runs end with, in their last step; `during`: what happens while the next ones work."""
 
+    steps: tuple[str, ...] = ("KeyVault",)
+    outputs: Mapping[str, str] = field(default_factory=lambda: dict(OUTPUTS))
+    unmade: list[tuple[str, str]] = field(default_factory=list)  # (step, operation)
     done: list[tuple[str, int, str]] = field(default_factory=list)  # (made or destroyed, attempt, operation)
     errors: list[Exception] = field(default_factory=list)
     during: list[Callable[[], Awaitable[Any]]] = field(default_factory=list)
 
     async def make(self, record: Mapping[str, Any], *, arm: object, progress: Progress) -> dict[str, str]:
         await self._run("made", record, progress)
-        return OUTPUTS
+        return dict(self.outputs)
 
     async def destroy(self, record: Mapping[str, Any], *, arm: object, progress: Progress) -> None:
         await self._run("destroyed", record, progress)
 
     async def _run(self, word: str, record: Mapping[str, Any], progress: Progress) -> None:
-        await progress("Vault", "Running", "")
+        *first, last = self.steps
+        for step in first:
+            await self._step(step, word, record, progress)
+        await progress(last, "Running", "")
         if self.during:
             await self.during.pop(0)()
         if self.errors:
             raise self.errors.pop(0)
-        await progress("Vault", "Succeeded", "")
+        await self._step(last, word, record, progress)
         self.done.append((word, record["attempt"], record["operationId"]))
+
+    async def _step(self, step: str, word: str, record: Mapping[str, Any], progress: Progress) -> None:
+        await progress(step, "Succeeded", "")
+        if word == "destroyed" and step not in {gone for gone, _ in self.unmade}:
+            self.unmade.append((step, record["operationId"]))
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,17 @@ from tests.unit.doubles.targets import Service
 
 Deed = tuple[str, str]  # (action, resource)
 GONE = "Decommissioned"
-MADE_OF = {  # output of the engine -> what a person calls it
-    "appServicePlanId": "app-service-plan",
-    "clusterServer": "cluster",
-    "functionsPlanId": "functions-plan",
-    "functionsStorageAccount": "functions-storage",
-    "identityId": "identity",
-    "managedEnvironmentId": "container-apps-environment",
-    "resourceGroup": "resource-group",
-    "serviceBusNamespace": "service-bus",
-    "vaultUri": "vault",
-    "workspaceId": "logs",
+MADE_OF = {  # output of the engine -> what a person calls it, the step that makes it
+    "appServicePlanId": ("app-service-plan", "AppServicePlan"),
+    "clusterServer": ("cluster", "Cluster"),
+    "functionsPlanId": ("functions-plan", "FunctionsPlan"),
+    "functionsStorageAccount": ("functions-storage", "FunctionsStorage"),
+    "identityId": ("identity", "Identity"),
+    "managedEnvironmentId": ("container-apps-environment", "ManagedEnvironment"),
+    "resourceGroup": ("resource-group", "ResourceGroup"),
+    "serviceBusNamespace": ("service-bus", "ServiceBus"),
+    "vaultUri": ("vault", "KeyVault"),
+    "workspaceId": ("logs", "Workspace"),
 }
 
 
@@ -34,7 +34,7 @@ MADE_OF = {  # output of the engine -> what a person calls it
 class Seen:
     rows: dict[str, dict[str, Any]]  # of every environment of the tenant, by row key
     served: dict[str, str]  # service -> what serves it, where
-    destroyed: tuple[str, ...]  # operations whose engine run destroyed something
+    destroyed: tuple[tuple[str, str], ...]  # (step, operation) of whatever an engine's run made away with
 
     def of(self, prefix: str) -> dict[str, dict[str, Any]]:
         return {key: row for key, row in self.rows.items() if key.startswith(prefix)}
@@ -56,8 +56,7 @@ async def seen(platform: Platform) -> Seen:
         for name, service in fake.services.items()
         if service.serving
     }
-    destroyed = tuple(operation for word, _, operation in platform.jobs.engine.done if word == "destroyed")
-    return Seen(rows, served, destroyed)
+    return Seen(rows, served, tuple(platform.jobs.engine.unmade))
 
 
 def _secrets(service: Service) -> list[str]:
@@ -67,9 +66,6 @@ def _secrets(service: Service) -> list[str]:
 
 
 def deeds(before: Seen, after: Seen) -> set[Deed]:
-    went_on = set(_went_on(before, after))
-    if went_on:  # where an earlier try had stopped: the word for all that is left to do
-        return went_on
     return {
         *_environments(before, after),
         *_services(before, after),
@@ -80,33 +76,35 @@ def deeds(before: Seen, after: Seen) -> set[Deed]:
     }
 
 
-def _went_on(before: Seen, after: Seen) -> Iterator[Deed]:
-    for key, row in after.of("op-").items():
-        if key not in before.rows and "retryOf" in row and row["kind"].endswith("Environment"):
-            environment = after.rows[f"env@{row['environmentId']}"]
-            yield "start", f"environments/{environment['name']}"
-
-
 def _environments(before: Seen, after: Seen) -> Iterator[Deed]:
     for key, row in after.of("env@").items():
         name, earlier = f"environments/{row['name']}", before.rows.get(key)
         if earlier is None:
             yield "create", name
-            yield from (("create", f"targets/{target}") for target in row["computeTargets"])
+            yield from _enabled(row)
+        elif earlier["status"] == "Failed" and row["status"] == "Provisioned":
+            yield "start", name
+            yield from _enabled(row)
         elif row["status"] == GONE != earlier["status"]:
             yield "remove", name
             operation = next(one for ident, one in after.of("op-").items() if ident not in before.rows)
-            assert operation["operationId"] in after.destroyed
+            gone = {step for step, by in after.destroyed if by == operation["operationId"]}
             kept = '"retainData":true' in operation["requestJson"]
             data = ("resourceGroup", "vaultUri", "workspaceId")
             for output in MADE_OF.keys() & earlier.get("outputs", {}).keys():
-                yield ("retain" if kept and output in data else "remove"), MADE_OF[output]
+                told, step = MADE_OF[output]
+                if (stays := kept and output in data) or step in gone:
+                    yield ("retain" if stays else "remove"), told
         elif "hold" in earlier and "hold" not in row:
             yield "lift", "hold"
     for key, row in after.of("binding@").items():
         known = before.rows.get(key)
         if known is not None and known["status"] != row["status"] and known["status"] != "Pending":
             yield "replace", f"environments/{row['environmentId']}/tenant-binding"
+
+
+def _enabled(environment: dict[str, Any]) -> Iterator[Deed]:
+    yield from (("create", f"targets/{target}") for target in environment["computeTargets"])
 
 
 def _services(before: Seen, after: Seen) -> Iterator[Deed]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from shared.runtime.health.document import HealthStatus
 from tests.unit.doubles.platform import Platform
+from tests.unit.doubles.vault import VAULT
 from tests.unit.doubles.world import image
-from tests.unit.rehearsal.scenes.environments import releasing_a_hold
+from tests.unit.rehearsal.scenes.environments import decommissioning, releasing_a_hold
 from tests.unit.rehearsal.stage import Act, Scene, component, environment, paused, provision, release, released
 
 
@@ -69,6 +70,19 @@ async def retrying_a_provision(platform: Platform) -> Act:
     return "POST", f"/operations/{operation}/retry", {}
 
 
+async def retrying_a_decommission(platform: Platform) -> Act:
+    """Its workloads and its logs are gone, its vault still stands."""
+    platform.jobs.engine.outputs = {"vaultUri": VAULT, "workspaceId": "/subscriptions/1/workspace"}
+    method, path, body = await decommissioning(platform)
+    platform.jobs.engine.steps = ("Workspace", "KeyVault")
+    platform.jobs.engine.errors.append(RuntimeError("a lock"))
+    await platform.send(method, path, body)
+    operation = platform.hub.started[0].operation_id
+    await platform.settle()
+    assert [step for step, _ in platform.jobs.engine.unmade] == ["Workspace"]
+    return "POST", f"/operations/{operation}/retry", {}
+
+
 SCENES: dict[Scene, str] = {
     deploying: "POST /deployments",
     deploying_over: "POST /deployments",
@@ -79,4 +93,5 @@ SCENES: dict[Scene, str] = {
     cancelling: "POST /operations/{operationId}/cancel",
     retrying_a_release: "POST /operations/{operationId}/retry",
     retrying_a_provision: "POST /operations/{operationId}/retry",
+    retrying_a_decommission: "POST /operations/{operationId}/retry",
 }
