@@ -25,6 +25,7 @@ from shared.runtime.drift.sweep import scan_shard
 from shared.runtime.environments.looking import look_shard
 from shared.runtime.health.sweep import check_shard
 from shared.runtime.purging.sweep import purge_shard
+from shared.runtime.rotation.ages import measure_shard
 from shared.runtime.rotation.sweep import hear, turn_shard
 from shared.runtime.upkeep.sweep import keep_shard
 from shared.runtime.upkeep.verifying import verify_shard
@@ -106,6 +107,7 @@ async def _swept(kind: WorkKind, shard: int, tick: datetime, container: Containe
             with in_the_background():
                 await scan_shard(container.drift_sweep, shard, tick)
                 await look_shard(container.looking, shard)
+                await measure_shard(container.store, shard, tick)
         elif kind is WorkKind.SCALING:
             with in_the_background():
                 await verify_shard(container.verifying, shard)

@@ -19,7 +19,7 @@ from shared.kernel.metrics import INSTRUMENTS, Shape
 # metric -> the dimension that its chart has a line for each value of
 SPLIT: Final = {
     metrics.DEPLOYMENT_DURATION: "outcome",
-    metrics.ROLLBACK_RATE: "",
+    metrics.ROLLBACK_RATE: "kind",
     metrics.HEALTH_STATUS: "status",
     metrics.SCALING_REPLICAS: "service",
     metrics.SCALING_ACTIONS: "outcome",

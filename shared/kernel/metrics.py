@@ -42,14 +42,14 @@ class Instrument:
 
 
 INSTRUMENTS: Mapping[str, Instrument] = {
-    DEPLOYMENT_DURATION: Instrument(Shape.HISTOGRAM, "s", "from the request for a deployment to its end"),
-    ROLLBACK_RATE: Instrument(Shape.HISTOGRAM, "1", "1 for a deployment that was taken back, else 0: the mean is the rate"),
+    DEPLOYMENT_DURATION: Instrument(Shape.HISTOGRAM, "s", "from the beginning of a release to its end"),
+    ROLLBACK_RATE: Instrument(Shape.HISTOGRAM, "1", "1 for a release that was taken back, else 0: the mean is the rate"),
     HEALTH_STATUS: Instrument(Shape.GAUGE, "{service}", "services of an environment in each status, at the last look"),
     SCALING_REPLICAS: Instrument(Shape.GAUGE, "{replica}", "replicas that the target of a service with a policy tells"),
     SCALING_ACTIONS: Instrument(Shape.COUNTER, "{action}", "enforcements of scaling policies, by how they ended"),
     DRIFT_OPEN: Instrument(Shape.GAUGE, "{finding}", "unresolved findings of an environment, at the last scan"),
     REMEDIATION_TIME: Instrument(Shape.HISTOGRAM, "s", "from when a finding was first seen until it was gone"),
-    ROTATION_AGE: Instrument(Shape.GAUGE, "s", "since a binding took up its oldest version, at each look of the rotation"),
+    ROTATION_AGE: Instrument(Shape.GAUGE, "s", "since a binding took up its oldest version, at each drift tick"),
     OPERATION_UNSETTLED: Instrument(Shape.GAUGE, "{operation}", "operations of a shard that passed mustSettleBy"),
     OUTBOX_LAG: Instrument(Shape.HISTOGRAM, "s", "how old the oldest event was at each try to send it"),
 }

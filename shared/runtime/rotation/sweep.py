@@ -23,7 +23,6 @@ from shared.events.due import Due
 from shared.events.journal import PLATFORM_CLIENT, Cause, Journal, Place, Transaction
 from shared.kernel.clock import Clock
 from shared.kernel.errors import NotFound, OperationInFlight, RuntimeCloudError, Transient
-from shared.kernel.metrics import ROTATION_AGE, record
 from shared.kernel.record import Record
 from shared.operations.hub import Hub
 from shared.runtime.environments.isolation import Admitted, Isolation
@@ -124,10 +123,7 @@ async def _looked_after(deps: Deps, place: Place, hub: Hub, notice: Notice | Non
     if _may_begin(admitted):
         await _rotate(deps, admitted, hub, notice)
     now = deps.clock()
-    bindings = [binding for _, binding in await _bindings(deps, place)]
-    for binding in bindings:
-        record(ROTATION_AGE, binding.age(now).total_seconds(), binding=binding.secret_binding_id)
-    looks = [binding.next_look(now, AGAIN) for binding in bindings]
+    looks = [binding.next_look(now, AGAIN) for _, binding in await _bindings(deps, place)]
     if (earliest := min(filter(None, looks), default=None)) is not None:
         await deps.due.put(place, earliest)
 

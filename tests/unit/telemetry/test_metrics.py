@@ -7,15 +7,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from shared.kernel import metrics
 from shared.kernel.clock import now
 from shared.runtime.drift.sweep import scan_shard
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.health.sweep import check_shard
-from shared.runtime.rotation.sweep import Notice, hear, turn_shard
+from shared.runtime.rotation.ages import measure_shard
+from shared.runtime.rotation.sweep import turn_shard
 from shared.runtime.upkeep.sweep import keep_shard
 from shared.runtime.upkeep.verifying import verify_shard
 from tests.unit.doubles.platform import Platform
+from tests.unit.rehearsal.scenes.deployments import rolling_back
+from tests.unit.rehearsal.scenes.drift import adopting, remediating
+from tests.unit.rehearsal.scenes.settings import binding, rotating
+from tests.unit.rehearsal.stage import Scene
 from tests.unit.telemetry.recorder import Recorder, recording
 from tests.unit.telemetry.test_canary import ENVIRONMENT
 
@@ -47,9 +54,9 @@ async def test_a_deployment_tells_how_long_it_took_and_whether_it_was_taken_back
     environment_id = await provisioned(platform)
     with recording() as taken:
         assert (await released(platform, environment_id, "1.0.0"))["status"] == "Completed"
-    assert [found for _, found in taken.of(metrics.DEPLOYMENT_DURATION)] == [{"outcome": "Completed"}]
+    assert [found for _, found in taken.of(metrics.DEPLOYMENT_DURATION)] == [{"kind": "Deploy", "outcome": "Completed"}]
     assert taken.of(metrics.DEPLOYMENT_DURATION)[0][0] >= 0
-    assert taken.of(metrics.ROLLBACK_RATE) == [(0.0, {"outcome": "Completed"})]
+    assert taken.of(metrics.ROLLBACK_RATE) == [(0.0, {"kind": "Deploy", "outcome": "Completed"})]
 
 
 async def test_sweeps_tell_what_stands() -> None:
@@ -102,7 +109,39 @@ async def test_a_release_that_is_taken_back_counts_for_the_rate() -> None:
     platform.prober.says["acr.azurecr.io/booking-api:6.6.6"] = HealthStatus.UNHEALTHY
     with recording() as taken:
         assert (await released(platform, environment_id, "6.6.6"))["status"] == "RolledBack"
-    assert taken.of(metrics.ROLLBACK_RATE) == [(1.0, {"outcome": "RolledBack"})]
+    assert taken.of(metrics.ROLLBACK_RATE) == [(1.0, {"kind": "Deploy", "outcome": "RolledBack"})]
+
+
+@pytest.mark.parametrize(
+    ("begins", "kinds"),
+    [
+        (rolling_back, ["RollbackDeployment"]),
+        (rotating, ["RotateSecret"]),
+        (remediating, ["RemediateDrift"]),
+        (adopting, []),  # what runs becomes what is wanted: nothing is rolled out
+    ],
+    ids=["a rollback", "a rotation", "a remediation", "an adoption"],
+)
+async def test_whatever_rolls_a_release_out_counts_as_one_of_its_kind(begins: Scene, kinds: list[str]) -> None:
+    platform = Platform()
+    method, path, body = await begins(platform)
+    with recording() as taken:
+        await platform.send(method, path, body)
+        await platform.settle()
+    assert [found["kind"] for _, found in taken.of(metrics.DEPLOYMENT_DURATION)] == kinds
+    assert taken.of(metrics.ROLLBACK_RATE) == [(0.0, {"kind": kind, "outcome": "Completed"}) for kind in kinds]
+
+
+async def test_an_adoption_that_fails_is_no_release_that_failed() -> None:
+    platform = Platform()
+    method, path, body = await adopting(platform)
+    platform.apps.change("api", image="example.com/api:9")  # a registry that nothing may come from
+    with recording() as taken:
+        await platform.send(method, path, body)
+        operation = platform.hub.started[0].operation_id
+        await platform.settle()
+    assert (await platform.send("GET", f"/operations/{operation}"))["status"] == "Failed"
+    assert not taken.of(metrics.ROLLBACK_RATE)
 
 
 async def test_a_policy_tells_its_enforcement_and_the_replicas_of_its_service() -> None:
@@ -135,20 +174,18 @@ async def test_an_operation_that_passed_its_deadline_is_unsettled() -> None:
     assert sorted(value for value, _ in taken.of(metrics.OPERATION_UNSETTLED)) == [0, 1]
 
 
-async def test_a_binding_whose_rotation_is_due_tells_how_old_its_versions_are() -> None:
+@pytest.mark.parametrize("binds", [binding, rotating], ids=["nobody rotates it", "some use it"])
+async def test_every_binding_tells_how_old_its_versions_are(binds: Scene) -> None:
     platform = Platform()
-    environment_id = await provisioned(platform)
-    platform.vault.holds("db-password", "1" * 32)
-    vault = (await platform.send("GET", f"/environments/{environment_id}"))["outputs"]["vaultUri"]
-    body = {"tenantId": "connectsoft", "environmentId": environment_id, "serviceId": API, "vaultUri": vault}
-    rotation = {"everyDays": 30, "overlapMinutes": 5}
-    secrets = [{"name": "DB", "secretName": "db-password"}]
-    bound = await platform.send("POST", "/secret-bindings", {**body, "secrets": secrets, "rotation": rotation})
-    later = now() + timedelta(days=31)
-    sweep = replace(platform.container.rotation_sweep, clock=lambda: later)
-    notice = Notice(vault_uri=vault, secret_name="db-password", expiring=True)
+    method, path, body = await binds(platform)
+    bound = path.split("/")[2] if binds is rotating else (await platform.send(method, path, body))["secretBindingId"]
     with recording() as taken:
-        await hear(sweep, notice, platform.hub)  # type: ignore[arg-type]
+        for shard in SHARDS:
+            await measure_shard(platform.store, shard, now() + timedelta(days=31))
     ((seconds, dimensions),) = taken.of(metrics.ROTATION_AGE)
     assert timedelta(days=30) < timedelta(seconds=seconds) < timedelta(days=32)
-    assert dimensions == {"binding": bound["secretBindingId"]}
+    assert dimensions == {"binding": bound}
+
+
+async def test_ages_are_read_for_nobody_where_nobody_takes_them() -> None:
+    await measure_shard(None, 0, now())  # type: ignore[arg-type]
