@@ -59,7 +59,7 @@ SEARCHED = (
     Searched(
         "RollbackRate",
         "rollback-rate",
-        "More than a quarter of at least four deployments were taken back within six hours.",
+        "More than a quarter of at least four releases were taken back within six hours.",
         f'AppMetrics | where Name == "{metrics.ROLLBACK_RATE}" '
         "| summarize back = sum(Sum), ended = sum(ItemCount) | where ended >= 4 and back > 0.25 * ended",
         severity=2,
