@@ -39,3 +39,15 @@ def test_sections_are_the_usual_ones_and_none_is_empty() -> None:
     assert set(headings(3)) <= SECTIONS
     for text in re.split(r"^### .+$", CHANGELOG.text, flags=re.MULTILINE)[1:]:
         assert re.search(r"^- \S", text, re.MULTILINE)
+
+
+def test_nothing_is_told_twice() -> None:
+    told = re.findall(r"^- (?:\*\*(.+?)\*\*|(.+)$)", CHANGELOG.text, re.MULTILINE)
+    begins = [lead or line for lead, line in told]
+    assert len(begins) > 20
+    assert [one for one in begins if begins.count(one) > 1] == []
+
+
+def test_entries_of_a_section_follow_each_other_without_a_gap() -> None:
+    first = re.compile(r"^(#+ .+)\n\n- ", re.MULTILINE)  # what a heading leads is no gap
+    assert re.findall(r"\n\n- .+", first.sub(r"\1\n- ", CHANGELOG.text)) == []
