@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from shared.targets import aks_scaling as scaling
 from shared.targets import aks_secrets, naming
 from shared.targets.aks_holding import holders
 from shared.targets.aks_objects import REFERENCE_PREFIX, content
-from shared.targets.port import Observation, ObservedBounds, ObservedReplica, ObservedRevision
+from shared.targets.port import Observation, ObservedReplica, ObservedRevision
 
 Json = dict[str, Any]
 
@@ -54,7 +55,7 @@ def observations(listing: Listing, observed_at: datetime) -> dict[str, Observati
             observed_at=observed_at,
             replicas=int(deployment["spec"].get("replicas", 1)),
             autoscaled=name in scaled,
-            bounds=_bounds(scaled.get(name)),
+            bounds=scaling.observed(scaled.get(name)),
             env=_env(template, settings, aks_secrets.files(template, classes)),
             revisions=_revisions(deployment, sets[name], pods),
             stamp=_annotation(deployment, naming.STAMP_ANNOTATION),
@@ -198,13 +199,6 @@ def _sources(template: Json) -> list[str]:
     """Names of the ConfigMaps that the container takes its variables from."""
     sources = _first_container(template).get("envFrom") or []
     return [(source.get("configMapRef") or {}).get("name", "") for source in sources]
-
-
-def _bounds(autoscaler: Json | None) -> ObservedBounds | None:
-    if autoscaler is None:
-        return None
-    spec = autoscaler["spec"]
-    return ObservedBounds(min_replicas=int(spec.get("minReplicas") or 1), max_replicas=int(spec["maxReplicas"]))
 
 
 def _value(value: str) -> str:

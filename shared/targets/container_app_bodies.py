@@ -14,13 +14,14 @@ from typing import Any, Final
 from shared.kernel.canonical import sha256
 from shared.kernel.errors import Refused
 from shared.targets import naming
-from shared.targets.port import HealthProbe, Scaling, SecretReference, Site, Stamp, Workload
+from shared.targets.port import HealthProbe, Measure, Scaling, SecretReference, Site, Stamp, Workload
 
 Json = dict[str, Any]
 
 LONGEST_NAME: Final = 32
 _HASH: Final = 6
 _NOMINAL: Final = 100  # concurrent requests, or waiting messages, that one replica takes at 100 %
+_QUEUES: Final = "azure-servicebus"  # the scaler
 _RESOURCES: Final = {"cpu": 0.5, "memory": "1Gi"}
 
 
@@ -173,7 +174,25 @@ def _rule(site: Site, service_id: str, policy: Scaling) -> Json:
     if not namespace:
         raise Refused("arm", "QueueScalerNeedsNamespace", "the environment has no output serviceBusNamespace")
     metadata = {"queueName": service_id, "namespace": namespace, "messageCount": load}
-    rule: Json = {"type": "azure-servicebus", "metadata": metadata}
+    rule: Json = {"type": _QUEUES, "metadata": metadata}
     if identity := site.outputs.get("identityId"):
         rule["identity"] = identity
     return {"name": "queue-length", "custom": rule}
+
+
+def measure(rule: Json, service_id: str) -> Measure:
+    """`_rule` read backwards, whoever wrote it. A queue that is not the service's own is another measure."""
+    if (http := rule.get("http")) is not None:
+        return Measure(metric="requests", percent=_share((http.get("metadata") or {}).get("concurrentRequests")))
+    custom = rule.get("custom") or {}
+    kind, metadata = str(custom.get("type") or rule.get("name", "")), custom.get("metadata") or {}
+    if kind in ("cpu", "memory") and metadata.get("type") == "Utilization":
+        value = str(metadata.get("value", ""))
+        return Measure(metric=kind, percent=int(value) if value.isdigit() else None)
+    if kind == _QUEUES and metadata.get("queueName") == service_id:
+        return Measure(metric="queue-length", percent=_share(metadata.get("messageCount")))
+    return Measure(metric=kind)
+
+
+def _share(load: object) -> int | None:
+    return int(str(load)) * 100 // _NOMINAL if str(load).isdigit() else None

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from shared.targets import container_app_bodies as bodies
 from shared.targets import naming
 from shared.targets.container_app_bodies import revision_of
 from shared.targets.port import Observation, ObservedBounds, ObservedReplica, ObservedRevision
@@ -65,9 +66,12 @@ def autoscaled(scale: Mapping[str, Any]) -> bool:
     return bool(scale.get("rules")) or (scale.get("minReplicas") or 0) != scale.get("maxReplicas", MOST_BY_DEFAULT)
 
 
-def _bounds(scale: Mapping[str, Any]) -> ObservedBounds:
-    most = scale.get("maxReplicas") or MOST_BY_DEFAULT
-    return ObservedBounds(min_replicas=scale.get("minReplicas") or 0, max_replicas=most)
+def _bounds(scale: Mapping[str, Any], service_id: str) -> ObservedBounds:
+    return ObservedBounds(
+        min_replicas=scale.get("minReplicas") or 0,
+        max_replicas=scale.get("maxReplicas") or MOST_BY_DEFAULT,
+        measures=[bodies.measure(rule, service_id) for rule in scale.get("rules") or []],
+    )
 
 
 def at_rest(app: Mapping[str, Any]) -> bool:
@@ -122,13 +126,14 @@ def observation(
     template = _template(current or app)
     scale = template.get("scale") or {}
     count = (current or app)["properties"].get("replicas") if autoscaled(scale) else scale.get("minReplicas")
+    service_id = tag(app, naming.SERVICE_TAG) or ""
     observed = [_revision(app, one, replicas.get(one["name"]), serving) for one in shown]
     return Observation(
-        service_id=tag(app, naming.SERVICE_TAG) or "",
+        service_id=service_id,
         observed_at=observed_at,
         replicas=int(count or 0),
         autoscaled=autoscaled(scale),
-        bounds=_bounds(scale) if autoscaled(scale) else None,
+        bounds=_bounds(scale, service_id) if autoscaled(scale) else None,
         env=_env(app, template),
         revisions=[*observed, *_unborn(app, revisions)],
         stamp=tag(app, naming.STAMP_TAG),

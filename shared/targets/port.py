@@ -65,12 +65,24 @@ class HealthProbe(Record):
     format: Literal["json", "plain", "grpc"] = "json"
 
 
+class Measure(Record):
+    """What an autoscaler goes by: the metric of a policy with its share of what one replica takes, or whatever else, by the
+    name that the target has for it."""
+
+    metric: str
+    percent: int | None = None  # None where it is nothing that a policy can say
+
+
 class Scaling(Record):
     metric: Literal["cpu", "memory", "requests", "queue-length"]
     min_replicas: int
     max_replicas: int
     target_utilization_percent: int
     scale_to_zero: bool = False
+
+    @property
+    def measure(self) -> Measure:
+        return Measure(metric=self.metric, percent=self.target_utilization_percent)
 
 
 def repository_of(image: str) -> str:
@@ -137,10 +149,11 @@ class Holder(StrEnum):
 
 
 class ObservedBounds(Record):
-    """What an autoscaler keeps the count within."""
+    """What an autoscaler keeps the count within, and what it goes by."""
 
     min_replicas: int
     max_replicas: int
+    measures: list[Measure] | None = None  # None where the target has no say in it: a function app goes by its triggers
 
 
 class Observation(Record):

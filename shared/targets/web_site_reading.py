@@ -15,7 +15,7 @@ from shared.targets import naming
 from shared.targets import web_site_bodies as bodies
 from shared.targets.port import Observation, ObservedBounds, ObservedReplica, ObservedRevision
 from shared.targets.web_site_bodies import SCALING_TAG, Flavour
-from shared.targets.web_site_scaling import policy_of
+from shared.targets.web_site_scaling import Plan, policy_of
 
 Json = dict[str, Any]
 MOST_ELASTIC = 100  # instances of an Elastic Premium plan that has no limit of its own
@@ -106,13 +106,14 @@ class Place:
             return int(config(self.document).get("functionAppScaleLimit") or 0) != self.count(flavour)
         return bool(tag(self.document, SCALING_TAG))
 
-    def bounds(self, flavour: Flavour) -> ObservedBounds | None:
-        """Within which it scales; None when somebody made its policy unreadable."""
-        settings, policy = config(self.document), policy_of(self.document)
+    def bounds(self, flavour: Flavour, plan: Plan) -> ObservedBounds | None:
+        """Within which it scales, and by what; None when somebody made its policy unreadable."""
         if flavour.is_functions:
-            most = int(settings.get("functionAppScaleLimit") or 0) or MOST_ELASTIC
+            most = int(config(self.document).get("functionAppScaleLimit") or 0) or MOST_ELASTIC
             return ObservedBounds(min_replicas=self.count(flavour), max_replicas=most)
-        return ObservedBounds(min_replicas=policy.min_replicas, max_replicas=self.count(flavour)) if policy else None
+        policy = policy_of(self.document)
+        service_id = tag(self.document, naming.SERVICE_TAG) or ""
+        return plan.bounds(service_id, policy, self.count(flavour)) if policy else None
 
     def replicas(self, flavour: Flavour) -> list[ObservedReplica]:
         if not self.runs:
@@ -139,11 +140,11 @@ def _value(value: str) -> str:
 
 
 def observation(
-    flavour: Flavour, production: Place, slot: Place | None, *, governed: bool, observed_at: datetime
+    flavour: Flavour, production: Place, slot: Place | None, plan: Plan | None, observed_at: datetime
 ) -> Observation:
-    """`governed`: whether the autoscaler that the policy needs is there."""
+    """`plan`: what the autoscaler does that policies need; None where it is not there."""
     shown = production if _serves(production) or slot is None else slot
-    autoscaled = shown.autoscaled(flavour) and governed
+    autoscaled = shown.autoscaled(flavour) and plan is not None
     revisions = []
     if _serves(production) or slot is None or slot.revision != production.revision:
         revisions.append(_revision(flavour, production, serving=_serves(production)))
@@ -154,7 +155,7 @@ def observation(
         observed_at=observed_at,
         replicas=len(shown.replicas(flavour)) if autoscaled else shown.count(flavour),
         autoscaled=autoscaled,
-        bounds=shown.bounds(flavour) if autoscaled else None,
+        bounds=shown.bounds(flavour, plan) if autoscaled and plan else None,
         env=shown.env,
         revisions=revisions,
         stamp=tag(production.document, naming.STAMP_TAG),

@@ -8,12 +8,13 @@ less than its least; it may get more than it needs while a neighbour is busy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shared.kernel.errors import Refused
 from shared.targets import naming
-from shared.targets.port import Scaling, Site, Workload
+from shared.targets.port import Measure, ObservedBounds, Scaling, Site, Workload
 from shared.targets.web_site_bodies import SCALING_TAG, Flavour
 
 Json = dict[str, Any]
@@ -65,14 +66,14 @@ def setting_id(site: Site, plan_id: str) -> str:
 def setting(site: Site, plan_id: str, places: Iterable[Mapping[str, Any]]) -> Json:
     """The autoscale setting of a plan for the places that are to run on it. Raises `Refused` for more rules than one
     profile can have, and for a queue without a namespace."""
-    least, most, rules = 1, 1, _Rules(site, plan_id)
+    places = list(places)
+    least, most, rules = 1, 1, _rules(site, plan_id, places)
     for place in places:
         policy = policy_of(place)
         if policy is None:
             low = high = int((place["properties"].get("siteConfig") or {}).get("numberOfWorkers") or 1)
         else:
             low, high = _bounds(policy)
-            rules.add(place, policy)
         least, most = max(least, low), max(most, high)
     least, most = min(least, MOST_INSTANCES), min(most, MOST_INSTANCES)
     capacity = {"minimum": str(least), "maximum": str(most), "default": str(least)}
@@ -80,6 +81,75 @@ def setting(site: Site, plan_id: str, places: Iterable[Mapping[str, Any]]) -> Js
     properties = {"enabled": True, "targetResourceUri": plan_id, "profiles": [profile]}
     own = {naming.ENVIRONMENT_TAG: site.environment_id, naming.TENANT_TAG: site.tenant_id}
     return {"location": site.region, "tags": own, "properties": properties}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the autoscale setting of a plan does for the services on it, whoever wrote it last."""
+
+    least: int = 1
+    most: int = MOST_INSTANCES
+    measures: Mapping[str, list[Measure]] = field(default_factory=dict)  # by service; absent where it cannot be told
+
+    def bounds(self, service_id: str, policy: Scaling, most: int) -> ObservedBounds:
+        """Of a service with a policy in its tags, whose site has `most` instances at most."""
+        return ObservedBounds(
+            min_replicas=min(policy.min_replicas, self.least),
+            max_replicas=min(most, self.most),
+            measures=self.measures.get(service_id),
+        )
+
+
+def planned(site: Site, plan_id: str, places: Sequence[Mapping[str, Any]], standing: Mapping[str, Any]) -> Plan:
+    """What `standing`, the autoscale setting of the plan, does for `places`."""
+    profiles = standing["properties"].get("profiles") or [{}]
+    capacity = profiles[0].get("capacity") or {}
+    least, most = int(capacity.get("minimum") or 1), int(capacity.get("maximum") or MOST_INSTANCES)
+    try:
+        rules = _rules(site, plan_id, places)
+        wanted = {_meaning(rule) for rule in rules.all()}
+    except Refused:  # no setting could say all that the tags ask for: that is for enforcement to tell
+        return Plan(least, most)
+    found = [(_meaning(rule), rule) for profile in profiles for rule in profile.get("rules") or []]
+    stands = {meaning for meaning, _ in found}
+    strange = {_named(rule): None for meaning, rule in found if meaning not in wanted}
+    measures = {}
+    for place in places:
+        if (policy := policy_of(place)) is not None:
+            kept = {_meaning(rule) for rule in rules.of(place, policy)} <= stands
+            own = [policy.measure] if kept else []
+            measures[_service(place)] = [*own, *(Measure(metric=name) for name in strange)]
+    return Plan(least, most, measures)
+
+
+def _meaning(rule: Mapping[str, Any]) -> tuple[object, ...]:
+    """What a rule does, without what Azure adds to an answer."""
+    trigger, action = rule.get("metricTrigger") or {}, rule.get("scaleAction") or {}
+    dimensions = tuple(str(one.get("Values")) for one in trigger.get("dimensions") or [])
+    return (
+        trigger.get("metricName"),
+        str(trigger.get("metricResourceUri")).lower(),
+        trigger.get("operator"),
+        float(trigger.get("threshold") or 0),
+        dimensions,
+        action.get("direction"),
+    )
+
+
+def _named(rule: Mapping[str, Any]) -> str:
+    return str((rule.get("metricTrigger") or {}).get("metricName") or "a rule")
+
+
+def _service(place: Mapping[str, Any]) -> str:
+    return str((place.get("tags") or {}).get(naming.SERVICE_TAG, ""))
+
+
+def _rules(site: Site, plan_id: str, places: Iterable[Mapping[str, Any]]) -> _Rules:
+    rules = _Rules(site, plan_id)
+    for place in places:
+        if (policy := policy_of(place)) is not None:
+            rules.add(place, policy)
+    return rules
 
 
 class _Rules:
@@ -92,20 +162,28 @@ class _Rules:
         self._of_service: dict[tuple[str, str], list[Json]] = {}
 
     def add(self, place: Mapping[str, Any], policy: Scaling) -> None:
-        percent, service = policy.target_utilization_percent, (place.get("tags") or {}).get(naming.SERVICE_TAG, "")
+        percent, service = policy.target_utilization_percent, _service(place)
         if name := _PLAN_METRICS.get(policy.metric):
             self._of_plan[name] = min(percent, self._of_plan.get(name, 100))
         elif policy.metric == "requests":
             load = _NOMINAL * 60 * percent / 100  # in each minute
             whole_site = str(place["id"]).partition("/slots/")[0]
-            self._of_service[service, "requests"] = _pair("Requests", whole_site, load, aggregation="Total")
+            self._of_service[service, policy.metric] = _pair("Requests", whole_site, load, aggregation="Total")
         else:
             queue = {"DimensionName": "EntityName", "Operator": "Equals", "Values": [service]}
             load = _NOMINAL * percent / 100
-            self._of_service[service, "queue"] = _pair("ActiveMessages", self._namespace(), load, dimensions=[queue])
+            self._of_service[service, policy.metric] = _pair("ActiveMessages", self._namespace(), load, dimensions=[queue])
+
+    def of(self, place: Mapping[str, Any], policy: Scaling) -> list[Json]:
+        """Those that a place is scaled by; for the plan's own measures the strictest policy speaks for all."""
+        name = _PLAN_METRICS.get(policy.metric)
+        return self._plan_pair(name) if name else self._of_service[_service(place), policy.metric]
+
+    def _plan_pair(self, name: str) -> list[Json]:
+        return _pair(name, self._plan_id, self._of_plan[name], divide=False)
 
     def all(self) -> list[Json]:
-        pairs = [_pair(name, self._plan_id, at, divide=False) for name, at in sorted(self._of_plan.items())]
+        pairs = [self._plan_pair(name) for name in sorted(self._of_plan)]
         rules = [rule for pair in [*pairs, *self._of_service.values()] for rule in pair]
         if len(rules) > MOST_RULES:
             raise Refused("arm", "TooManyScaleRules", f"a plan has room for {MOST_RULES} rules, {len(rules)} are wanted")

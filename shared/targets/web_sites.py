@@ -102,9 +102,9 @@ class WebSites:
     async def observe(self, site: Site) -> Mapping[str, Observation]:
         documents = await self._arm.list(bodies.collection(site), WEB, {"includeSlots": "true"})
         ours = reading.grouped(documents, site.environment_id, self._flavour)
-        governed = await self._governed(site, ours)
+        plan = await self._plan(site, documents, ours)
         gate = asyncio.Semaphore(_AT_ONCE)
-        seen = await asyncio.gather(*(self._observe(pair, gate, governed=governed) for pair in ours))
+        seen = await asyncio.gather(*(self._observe(pair, gate, plan) for pair in ours))
         return {one.service_id: one for one in seen}
 
     async def scale(self, site: Site, stamp: Stamp, workload: Workload) -> None:
@@ -248,18 +248,25 @@ class WebSites:
         running = [slot for _, slot in pairs if slot is not None and reading.runs(slot)]
         return [*(production for production, _ in pairs), *running]
 
-    async def _governed(self, site: Site, ours: Sequence[tuple[Json, Json | None]]) -> bool:
-        """Whether what scales by policy has its autoscaler. A function app brings its own."""
+    async def _plan(
+        self, site: Site, documents: Sequence[Json], ours: Sequence[tuple[Json, Json | None]]
+    ) -> scaling.Plan | None:
+        """What the autoscaler does for what scales by policy; None without it. A function app brings its own."""
         if self._flavour.is_functions or not any(scaling.policy_of(production) for production, _ in ours):
-            return True
-        setting = await self._arm.get(scaling.setting_id(site, bodies.plan_id(self._flavour, site)), AUTOSCALE)
-        return setting is not None and setting["properties"].get("enabled") is not False
+            return scaling.Plan()
+        plan_id = bodies.plan_id(self._flavour, site)
+        setting = await self._arm.get(scaling.setting_id(site, plan_id), AUTOSCALE)
+        if setting is None or setting["properties"].get("enabled") is False:
+            return None
+        return scaling.planned(site, plan_id, self._sized(documents, site), setting)
 
-    async def _observe(self, pair: tuple[Json, Json | None], gate: asyncio.Semaphore, *, governed: bool) -> Observation:
+    async def _observe(
+        self, pair: tuple[Json, Json | None], gate: asyncio.Semaphore, plan: scaling.Plan | None
+    ) -> Observation:
         async with gate:
             production = await self._place(pair[0])
             slot = await self._place(pair[1]) if pair[1] is not None and reading.runs(pair[1]) else None
-        return reading.observation(self._flavour, production, slot, governed=governed, observed_at=self._clock())
+        return reading.observation(self._flavour, production, slot, plan, self._clock())
 
     async def _place(self, document: Json) -> Place:
         """From what was read before where it still holds, else read."""

@@ -242,12 +242,24 @@ async def test_deploying_under_a_policy_leaves_the_count_to_the_autoscaler(place
 
 
 @pytest.mark.parametrize("metric", ["cpu", "memory", "requests", "queue-length"])
-async def test_every_metric_is_accepted(place: Place, metric: str) -> None:
+async def test_every_metric_is_accepted_and_told_with_the_bounds(place: Place, metric: str) -> None:
     policy = CPU.model_copy(update={"metric": metric})
     await eventually(place, place.target.apply, stamp(), workload(scaling=policy))
     seen = await place.seen("orders")
     assert seen is not None
     assert seen.autoscaled
+    assert seen.bounds is not None
+    assert (seen.bounds.min_replicas, seen.bounds.max_replicas) == (2, 5)
+    assert seen.bounds.measures == (None if place.name == "functions" else [policy.measure])
+
+
+async def test_another_measure_of_an_autoscaler_is_told(place: Place) -> None:
+    wanted = workload(scaling=CPU)
+    await release(place, wanted)
+    other = CPU.model_copy(update={"metric": "memory", "target_utilization_percent": 90})
+    await eventually(place, place.target.scale, stamp(2), wanted.model_copy(update={"scaling": other}))
+    measures = None if place.name == "functions" else [other.measure]
+    await until(lambda: place.seen("orders"), lambda one: one.stamp == "2.1" and one.bounds.measures == measures)
 
 
 async def test_removed_services_are_gone_and_absent_ones_count_as_gone(place: Place) -> None:

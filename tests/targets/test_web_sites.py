@@ -12,7 +12,7 @@ from shared.kernel.clock import now
 from shared.kernel.errors import Refused, Transient
 from shared.targets import web_site_bodies as bodies
 from shared.targets import web_site_scaling as scaling
-from shared.targets.port import Scaling, SecretReference, Workload
+from shared.targets.port import Measure, Scaling, SecretReference, Workload
 from shared.targets.web_sites import WebSites
 from tests.targets.cloud import Cloud, Place, make_site, stamp, until, workload
 
@@ -164,6 +164,52 @@ async def test_a_plan_has_room_for_what_all_its_sites_need(cloud: Cloud) -> None
     assert await capacity() == ("2", "6", 2)
     await web.target.scale(web.site, stamp(2), workload(service_id="two", replicas=1))
     assert await capacity() == ("1", "1", 0)
+
+
+@pytest.mark.parametrize("change", ["fewer at most", "fewer at least", "another threshold", "one more rule", "no rules"])
+async def test_what_somebody_makes_of_the_plans_setting_is_told_of_the_services_that_scale_by_it(
+    cloud: Cloud, change: str
+) -> None:
+    web = Place("app-service", cloud, cloud.targets["app-service"], await make_site(cloud))
+    await released(web, workload(service_id="one", scaling=POLICY), 1)
+    strict = POLICY.model_copy(update={"target_utilization_percent": 50})
+    await released(web, workload(service_id="two", scaling=strict), 1)
+    whole = await web.target.observe(web.site)
+    assert [whole[name].bounds.measures for name in ("one", "two")] == [[POLICY.measure], [strict.measure]]
+
+    setting_id = scaling.setting_id(web.site, web.site.outputs["appServicePlanId"])
+    setting = await cloud.arm.get(setting_id, AUTOSCALE)
+    assert setting is not None
+    [profile] = setting["properties"]["profiles"]
+    strange = {
+        **profile["rules"][0],
+        "metricTrigger": {**profile["rules"][0]["metricTrigger"], "metricName": "DiskQueueLength"},
+    }
+    if change.startswith("fewer"):
+        profile["capacity"]["maximum" if change == "fewer at most" else "minimum"] = "1"
+        profile["capacity"]["default"] = "1"
+        profile["capacity"]["minimum"] = "1"
+    elif change == "another threshold":
+        profile["rules"][0]["metricTrigger"]["threshold"] = 95
+    else:
+        profile["rules"] = [*profile["rules"], strange] if change == "one more rule" else []
+    body = {"location": setting["location"], "tags": setting["tags"], "properties": setting["properties"]}
+    await cloud.arm.put(setting_id, AUTOSCALE, body)
+
+    for name, policy in (("one", POLICY), ("two", strict)):
+        bounds = (await web.target.observe(web.site))[name].bounds
+        assert (bounds.min_replicas, bounds.max_replicas) == {
+            "fewer at most": (1, 1),
+            "fewer at least": (1, 6),
+        }.get(change, (2, 6))
+        assert bounds.measures == {
+            "another threshold": [Measure(metric="CpuPercentage")],
+            "one more rule": [policy.measure, Measure(metric="DiskQueueLength")],
+            "no rules": [],
+        }.get(change, [policy.measure])
+
+    await web.target.scale(web.site, stamp(2), workload(service_id="one", scaling=POLICY))
+    assert (await web.target.observe(web.site))["two"].bounds == whole["two"].bounds, "enforcing it again puts it right"
 
 
 async def test_an_environment_without_a_plan_is_refused(web: Place) -> None:

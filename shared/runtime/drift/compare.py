@@ -171,7 +171,7 @@ def _infrastructure(look: InfrastructureLook) -> list[Part]:
     return [Part(one.resource, "as provisioned", one.told) for one in look.differences]
 
 
-_NAMELESS = frozenset({"image", "replicas", "bounds", "service"})
+_NAMELESS = frozenset({"image", "replicas", "bounds", "measure", "service"})
 
 
 def _texts(kind: FindingKind, parts: Sequence[Part]) -> tuple[str, str]:

@@ -14,12 +14,12 @@ from shared.runtime.catalog.model import Placed
 from shared.runtime.configurations.model import SecretRef
 from shared.runtime.configurations.reading import Configurations
 from shared.runtime.drift.adoption import NOTHING, Reality, refused
-from shared.runtime.scaling.model import Enforcement, ScalingPolicy
+from shared.runtime.scaling.model import Enforcement, Metric, ScalingPolicy
 from shared.runtime.scaling.reading import MOST, PREFIX
 from shared.runtime.secrets.model import SecretBinding
 from shared.store.port import Row, Store
 from shared.store.reading import read, read_all
-from shared.targets.port import SecretReference
+from shared.targets.port import ObservedBounds, Scaling, SecretReference
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ class Followers:
         found = observation.bounds
         if found is None:
             raise refused("NoAutoscaler", "nothing scales the service: a policy cannot be wanted away")
-        least = {"min_replicas": found.min_replicas, "scale_to_zero": found.min_replicas == 0}
-        bounds = policy.requested.model_copy(update={**least, "max_replicas": found.max_replicas})
+        bounds = _found(policy.requested, found)
         if bounds == policy.requested:
             raise refused(NOTHING, "what runs is what is wanted")
         settled = {"enforcement": Enforcement.ENFORCED, "version": policy.version + 1}
@@ -67,6 +66,22 @@ class Followers:
                 raise refused("NotBound", f"{key} is not bound in this environment")
             changed.setdefault(named.binding_id, {})[named.name] = value.version
         return changed
+
+
+def _found(requested: Scaling, found: ObservedBounds) -> Scaling:
+    """The policy that would ask for what was found. Raises `Refused` where none could say what it goes by."""
+    measures = [requested.measure] if found.measures is None else found.measures
+    if len(measures) != 1 or measures[0].metric not in set(Metric) or not 1 <= (measures[0].percent or 0) <= 100:
+        raise refused("NoSuchMeasure", "what it scales by is nothing that a policy can say")
+    return Scaling.model_validate(
+        {
+            "metric": measures[0].metric,
+            "min_replicas": found.min_replicas,
+            "max_replicas": found.max_replicas,
+            "target_utilization_percent": measures[0].percent,
+            "scale_to_zero": found.min_replicas == 0,
+        }
+    )
 
 
 def _policy(place: Place, rows: Mapping[str, Row], service_id: str, target: str) -> tuple[ScalingPolicy, Row]:

@@ -20,7 +20,7 @@ MOST_RULES = 200
 
 
 class IgnoreRule(Record):
-    """`field`: the name of a setting, or `image`, `replicas`, `bounds`; of the infrastructure, a resource."""
+    """`field`: the name of a setting, or `image`, `replicas`, `bounds`, `measure`; of the infrastructure, a resource."""
 
     service_id: Name | None = None
     kind: FindingKind | None = None

@@ -6,20 +6,30 @@ raises nothing and resolves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.runtime.catalog.model import Placed, version_of
 from shared.runtime.drift.model import FindingKind, Owner
 from shared.runtime.drift.redaction import ABSENT, REFERENCE, Redaction, cut
-from shared.runtime.scaling.model import Enforcement, ScalingPolicy, keeps
+from shared.runtime.scaling.model import Enforcement, ScalingPolicy, goes_by, is_within, keeps
 from shared.targets import naming
-from shared.targets.port import Field, Holder, Observation, ObservedBounds, ObservedRevision, Scaling, SecretReference
+from shared.targets.port import (
+    Field,
+    Holder,
+    Measure,
+    Observation,
+    ObservedBounds,
+    ObservedRevision,
+    Scaling,
+    SecretReference,
+)
 
 ENFORCED = frozenset({Enforcement.ENFORCED, Enforcement.PARTIAL})
 NO_REFERENCE = "a value, not a reference"
 NO_AUTOSCALER = "no autoscaler"
 NO_POLICY = "no policy"
+NO_MEASURE = "nothing"
 PAUSED = "paused: no autoscaler"
 
 
@@ -119,12 +129,22 @@ def scaling(seen: Seen) -> Parts:
     if kept is None:
         return None
     wanted = policy.honoured()
-    desired = _told(wanted) if wanted else PAUSED
-    return NONE if kept else [Part("bounds", desired, actual)]
+    if kept:
+        return NONE
+    if wanted is None or bounds is None:
+        return [Part("bounds", _told(wanted) if wanted else PAUSED, actual)]
+    within = NONE if is_within(wanted, bounds) else [Part("bounds", _told(wanted), actual)]
+    by = NONE if goes_by(wanted, bounds) else [Part("measure", _by([wanted.measure]), _by(bounds.measures or ()))]
+    return [*within, *by]
 
 
 def _told(bounds: ObservedBounds | Scaling) -> str:
     return f"{bounds.min_replicas} to {bounds.max_replicas} replicas"
+
+
+def _by(measures: Iterable[Measure]) -> str:
+    named = [one.metric if one.percent is None else f"{one.metric} at {one.percent} %" for one in measures]
+    return cut(", ".join(named)) or NO_MEASURE
 
 
 RULES = (

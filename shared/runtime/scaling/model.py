@@ -12,7 +12,7 @@ from shared.kernel.errors import ValidationFailed
 from shared.kernel.ids import EnvironmentId
 from shared.kernel.record import Record
 from shared.runtime.environments.model import ComputeTarget, Name, TenantId
-from shared.targets.port import Observation, Scaling
+from shared.targets.port import Observation, ObservedBounds, Scaling
 
 
 class Metric(StrEnum):
@@ -127,8 +127,8 @@ def told(scaling: Scaling) -> str:
 
 
 def keeps(policy: ScalingPolicy, observation: Observation) -> bool | None:
-    """Whether a target still does what is wanted of it: the policy's bounds, or no autoscaler while it is paused. None when
-    it does not tell. A count that is fixed needs no autoscaler."""
+    """Whether a target still does what is wanted of it: the policy's bounds by its measure, or no autoscaler while it is
+    paused. None when it does not tell. A count that is fixed needs no autoscaler."""
     wanted, bounds = policy.honoured(), observation.bounds
     if wanted is None:
         return bounds is None
@@ -136,7 +136,16 @@ def keeps(policy: ScalingPolicy, observation: Observation) -> bool | None:
         return wanted.min_replicas == wanted.max_replicas == observation.replicas
     if bounds is None:
         return None
-    return (bounds.min_replicas, bounds.max_replicas) == (wanted.min_replicas, wanted.max_replicas)
+    return is_within(wanted, bounds) and goes_by(wanted, bounds)
+
+
+def is_within(wanted: Scaling, found: ObservedBounds) -> bool:
+    return (found.min_replicas, found.max_replicas) == (wanted.min_replicas, wanted.max_replicas)
+
+
+def goes_by(wanted: Scaling, found: ObservedBounds) -> bool:
+    """Whether an autoscaler goes by what the policy says, and by nothing else; also where the target has no say in it."""
+    return found.measures is None or found.measures == [wanted.measure]
 
 
 def effective(target: ComputeTarget, requested: Scaling) -> Scaling:

@@ -189,4 +189,7 @@ def _env(workload: Workload) -> dict[str, str]:
 
 def _bounds(workload: Workload | None) -> ObservedBounds | None:
     scaling = workload.scaling if workload else None
-    return ObservedBounds(min_replicas=scaling.min_replicas, max_replicas=scaling.max_replicas) if scaling else None
+    if scaling is None:
+        return None
+    least, most = scaling.min_replicas, scaling.max_replicas
+    return ObservedBounds(min_replicas=least, max_replicas=most, measures=[scaling.measure])

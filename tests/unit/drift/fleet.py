@@ -23,7 +23,7 @@ from shared.runtime.secrets.resolution import Resolver
 from shared.store import keys
 from shared.store.memory import MemoryStore
 from shared.targets.naming import secret_uri
-from shared.targets.port import Observation, Scaling, SecretReference, Site
+from shared.targets.port import Measure, Observation, Scaling, SecretReference, Site
 from tests.unit.drift.world import DEPLOYMENT, NOON, SHARDS, TENANT, Cloud, World, image_of, observed, placed
 
 Planted = tuple[str, str | None, FindingKind]  # environment, service, kind
@@ -196,6 +196,7 @@ def _as_wanted(one: Placed) -> Observation:
         replicas=5 if scaled else workload.replicas,
         autoscaled=scaled,
         bounds=(2, 9) if scaled else None,
+        measures=[BOUNDS.measure],
     )
 
 
@@ -214,7 +215,9 @@ def _drifted(seen: Observation, kind: FindingKind) -> Observation:
     if kind is FindingKind.SECRET_VERSION_MISMATCH:
         return seen.model_copy(update={"env": {key: value.replace("1" * 32, "0" * 32) for key, value in seen.env.items()}})
     assert seen.bounds is not None
-    return seen.model_copy(update={"bounds": seen.bounds.model_copy(update={"max_replicas": 90})})
+    number = int(seen.service_id[-3:]) // EVERY_WITH_POLICY
+    other = {"max_replicas": 90} if number % 2 else {"measures": [Measure(metric="memory", percent=70)]}
+    return seen.model_copy(update={"bounds": seen.bounds.model_copy(update=other)})
 
 
 def _policy(world: World, service_id: str, target: str) -> ScalingPolicy:

@@ -12,7 +12,7 @@ from shared.runtime.environments.infrastructure import InfrastructureLook, Resou
 from shared.runtime.environments.model import ComputeTarget
 from shared.runtime.scaling.model import Enforcement, ScalingPolicy
 from shared.targets.naming import secret_uri
-from shared.targets.port import Field, Holder, Scaling, SecretReference
+from shared.targets.port import Field, Holder, Measure, Scaling, SecretReference
 from tests.unit.drift.world import NOON, image_of, observed, placed
 
 REDACTION = Redaction(b"signing key")
@@ -123,6 +123,40 @@ def test_other_bounds_than_those_of_an_enforced_policy_are_the_policys_differenc
     compared = judged(seen, policies=[policy()])
     assert texts(compared) == [("ScalingPolicyMismatch", "3 to 9 replicas", actual)]
     assert owners(compared) == [Owner.SCALING_POLICY]
+
+
+CPU = Measure(metric="cpu", percent=70)
+
+
+@pytest.mark.parametrize(
+    ("found", "actual"),
+    [
+        ([Measure(metric="memory", percent=70)], "memory at 70 %"),
+        ([Measure(metric="cpu", percent=95)], "cpu at 95 %"),
+        ([CPU, Measure(metric="cron")], "cpu at 70 %, cron"),
+        ([], "nothing"),
+    ],
+)
+def test_another_measure_than_that_of_an_enforced_policy_is_the_policys_difference(found, actual: str) -> None:
+    compared = judged(observed("api", autoscaled=True, bounds=(3, 9), measures=found), policies=[policy()])
+    assert texts(compared) == [("ScalingPolicyMismatch", "cpu at 70 %", actual)]
+    assert owners(compared) == [Owner.SCALING_POLICY]
+
+
+@pytest.mark.parametrize("found", [[CPU], None], ids=["the policy's own", "one that the target has no say in"])
+def test_the_measure_of_a_policy_is_no_difference(found) -> None:
+    assert not judged(observed("api", autoscaled=True, bounds=(3, 9), measures=found), policies=[policy()]).differences
+
+
+def test_bounds_and_measure_are_told_and_left_out_each_by_its_name() -> None:
+    seen = observed("api", autoscaled=True, bounds=(3, 30), measures=[])
+    compared = judged(seen, policies=[policy()])
+    told = ("bounds: 3 to 9 replicas; measure: cpu at 70 %", "bounds: 3 to 30 replicas; measure: nothing")
+    assert texts(compared) == [("ScalingPolicyMismatch", *told)]
+    rule = IgnoreRule(service_id="api", field="measure", reason="a trial")
+    assert texts(judged(seen, policies=[policy()], rules=[rule])) == [
+        ("ScalingPolicyMismatch", "3 to 9 replicas", "3 to 30 replicas")
+    ]
 
 
 def test_a_policy_that_is_still_to_be_enforced_is_not_judged() -> None:

@@ -75,7 +75,7 @@ CHANGES = {
     "ReplicaCountMismatch": {"replicas": 7},
     "ConfigurationMismatch": {"env": {"LEVEL": "debug", "MORE": "yes"}},
     "ScalingPolicyMismatch": {
-        "scaling": Scaling(metric="cpu", min_replicas=1, max_replicas=40, target_utilization_percent=70)
+        "scaling": Scaling(metric="memory", min_replicas=1, max_replicas=40, target_utilization_percent=55)
     },
 }
 
@@ -214,6 +214,7 @@ async def test_what_is_adopted_is_wanted_from_then_on(drifted: Drifted, kind: st
     if kind == "ScalingPolicyMismatch":
         shown = await drifted.platform.send("GET", f"/scaling-policies/{policy['scalingPolicyId']}")
         assert (shown["minReplicas"], shown["maxReplicas"], shown["enforcement"]) == (1, 40, "Enforced")
+        assert (shown["metric"], shown["targetUtilizationPercent"]) == ("memory", 55)
     deployment = await drifted.platform.send("GET", f"/deployments/{told['deploymentId']}")
     assert [entry["phase"] for entry in deployment["rolloutHistory"]] == ["Requested", "Completed"]
 

@@ -35,6 +35,7 @@ from shared.store.port import Delete, Put, Row
 from shared.targets.port import (
     Field,
     Holder,
+    Measure,
     Observation,
     ObservedBounds,
     ObservedReplica,
@@ -116,6 +117,7 @@ def observed(
     replicas: int = 2,
     autoscaled: bool = False,
     bounds: tuple[int, int] | None = None,
+    measures: Sequence[Measure] | None = None,
     env: Mapping[str, str] | None = None,
     name: str = "r0123456789",
     holders: Mapping[Field, Holder] | None = None,
@@ -135,12 +137,17 @@ def observed(
         observed_at=NOON,
         replicas=replicas,
         autoscaled=autoscaled,
-        bounds=ObservedBounds(min_replicas=bounds[0], max_replicas=bounds[1]) if bounds else None,
+        bounds=_bounded(*bounds, measures) if bounds else None,
         env=dict(env or {}),
         revisions=[revision],
         stamp=None,
         holders=dict(holders or {}),
     )
+
+
+def _bounded(least: int, most: int, measures: Sequence[Measure] | None) -> ObservedBounds:
+    told = None if measures is None else list(measures)
+    return ObservedBounds(min_replicas=least, max_replicas=most, measures=told)
 
 
 class World:

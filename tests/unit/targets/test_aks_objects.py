@@ -11,7 +11,7 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace, Service
 from shared.kernel.errors import Refused
 from shared.targets import aks_objects as objects
 from shared.targets import aks_scaling as scaling
-from shared.targets.port import HealthProbe, Scaling, Site, Stamp, Workload
+from shared.targets.port import HealthProbe, Measure, ObservedBounds, Scaling, Site, Stamp, Workload
 
 MODELS: dict[str, Any] = {
     "Namespace": Namespace,
@@ -136,6 +136,45 @@ def test_zero_is_one_for_an_autoscaler(site: Site, stamp: Stamp, workload: Workl
     to_zero = policy.model_copy(update={"scale_to_zero": True, "min_replicas": 0})
     spec = scaling.autoscaler(site, stamp, workload.model_copy(update={"scaling": to_zero}), to_zero)["spec"]
     assert (spec["minReplicas"], spec["maxReplicas"]) == (1, 20)
+
+
+@pytest.mark.parametrize("metric", ["cpu", "memory", "requests", "queue-length"])
+@pytest.mark.parametrize("percent", [1, 65, 100])
+def test_what_an_autoscaler_goes_by_is_read_as_it_was_written(
+    site: Site, stamp: Stamp, workload: Workload, policy: Scaling, metric: str, percent: int
+) -> None:
+    wanted = policy.model_copy(update={"metric": metric, "target_utilization_percent": percent})
+    scaler = scaling.autoscaler(site, stamp, workload.model_copy(update={"scaling": wanted}), wanted)
+    assert scaling.observed(scaler) == ObservedBounds(min_replicas=2, max_replicas=20, measures=[wanted.measure])
+
+
+@pytest.mark.parametrize(
+    ("metric", "measure"),
+    [
+        (
+            {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "AverageValue", "averageValue": "500m"}}},
+            "cpu",
+        ),
+        ({"type": "Pods", "pods": {"metric": {"name": "frames"}, "target": {"averageValue": "7"}}}, "frames"),
+        (
+            {
+                "type": "External",
+                "external": {
+                    "metric": {"name": "servicebus_active_messages", "selector": {"matchLabels": {"queue": "billing"}}},
+                    "target": {"averageValue": "65"},
+                },
+            },
+            "servicebus_active_messages",
+        ),
+        ({"type": "ContainerResource"}, "ContainerResource"),
+        ({}, ""),
+    ],
+)
+def test_what_no_policy_can_say_goes_by_the_targets_own_name(metric: dict[str, object], measure: str) -> None:
+    scaler = {"spec": {"scaleTargetRef": {"name": "orders"}, "maxReplicas": 3, "metrics": [metric]}}
+    found = scaling.observed(scaler)
+    assert found is not None
+    assert found.measures == [Measure(metric=measure)]
 
 
 def test_settings_that_somebody_added_are_taken_out(site: Site, workload: Workload) -> None:

@@ -161,4 +161,4 @@ def test_references_of_earlier_revisions_are_still_read(lists: Lists) -> None:
 def test_an_autoscaler_owns_the_count(lists: Lists) -> None:
     lists.autoscalers = [{"spec": {"scaleTargetRef": {"name": "orders"}, "maxReplicas": 9}}]
     assert lists.seen().autoscaled
-    assert lists.seen().bounds == ObservedBounds(min_replicas=1, max_replicas=9)
+    assert lists.seen().bounds == ObservedBounds(min_replicas=1, max_replicas=9, measures=[])

@@ -4,7 +4,7 @@ import pytest
 
 from shared.kernel.errors import Refused
 from shared.targets import container_app_bodies as bodies
-from shared.targets.port import HealthProbe, Scaling, SecretReference, Site, Stamp, Workload
+from shared.targets.port import HealthProbe, Measure, Scaling, SecretReference, Site, Stamp, Workload
 from tests.arm_models.judge import judge
 
 APP = "Microsoft.App/containerApps"
@@ -101,6 +101,30 @@ def test_a_policy_is_bounds_and_one_rule(
 ) -> None:
     scale = bodies.scale(site, changed(workload, scaling=policy.model_copy(update={"metric": metric})))
     assert scale == {"minReplicas": 2, "maxReplicas": 20, "rules": [{"name": metric, **rule}]}
+
+
+@pytest.mark.parametrize("metric", ["cpu", "memory", "requests", "queue-length"])
+@pytest.mark.parametrize("percent", [1, 65, 100])
+def test_a_rule_is_read_as_it_was_written(
+    site: Site, workload: Workload, policy: Scaling, metric: str, percent: int
+) -> None:
+    wanted = policy.model_copy(update={"metric": metric, "target_utilization_percent": percent})
+    [rule] = bodies.scale(site, changed(workload, scaling=wanted))["rules"]
+    assert bodies.measure(rule, "orders") == wanted.measure
+
+
+@pytest.mark.parametrize(
+    ("rule", "measure"),
+    [
+        ({"name": "night", "custom": {"type": "cron", "metadata": {"timezone": "UTC"}}}, "cron"),
+        ({"name": "q", "custom": {"type": "azure-servicebus", "metadata": {"queueName": "billing"}}}, "azure-servicebus"),
+        ({"name": "cpu", "custom": {"type": "cpu", "metadata": {"type": "AverageValue", "value": "500m"}}}, "cpu"),
+        ({"name": "web", "http": {"metadata": {"concurrentRequests": "many"}}}, "requests"),
+        ({"name": "odd"}, "odd"),
+    ],
+)
+def test_a_rule_that_no_policy_can_say_goes_by_its_own_name(rule: dict[str, object], measure: str) -> None:
+    assert bodies.measure(rule, "orders") == Measure(metric=measure)
 
 
 def test_a_queue_is_watched_with_the_apps_own_identity(site: Site, workload: Workload, policy: Scaling) -> None:

@@ -41,7 +41,7 @@ async def verify(world: World) -> None:
 
 
 def tamper(world: World, **bounds: Any) -> None:
-    """Somebody gives the target's autoscaler other bounds, or takes it away."""
+    """Somebody gives the target's autoscaler other bounds or another measure, or takes it away."""
     service = world.apps.services["api"]
     assert service.scaled is not None
     scaling = service.scaled.scaling.model_copy(update=bounds) if bounds and service.scaled.scaling else None
@@ -55,9 +55,11 @@ async def test_what_is_kept_is_left_alone_and_nothing_is_written(world: World, s
     assert world.apps.of("scale") == ["api"]
 
 
-@pytest.mark.parametrize("bounds", [{"max_replicas": 50}, {"min_replicas": 1}, {}])
+@pytest.mark.parametrize(
+    "bounds", [{"max_replicas": 50}, {"min_replicas": 1}, {"metric": "memory"}, {"target_utilization_percent": 95}, {}]
+)
 async def test_what_a_target_lost_is_pending_and_brought_back_after_its_cooldown(
-    world: World, scaled: str, bounds: dict[str, int]
+    world: World, scaled: str, bounds: dict[str, Any]
 ) -> None:
     tamper(world, **bounds)
     await verify(world)
