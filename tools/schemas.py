@@ -1,5 +1,5 @@
 """`make schemas`: docs/events anew, a JSON schema per event, from the models that the events are emitted with; and the
-documents of the typed client (`tools.documents`).
+documents of the typed client (`tools.documents`) and the page's types (`tools.page_types`).
 
 A schema says all that version 1.0 of an event has, and forbids nothing beside it: what is added later breaks no consumer.
 Absent is not null: a field that may be missing is not required, and is never null.
@@ -30,7 +30,7 @@ from shared.runtime.environments.events import EnvironmentProvisioned
 from shared.runtime.health.events import HealthCheckCompleted
 from shared.runtime.scaling.events import ScalingPolicyApplied
 from shared.runtime.secrets.events import SecretRotated, SecretRotationRequested
-from tools import documents
+from tools import documents, page_types
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "events"
 EVENTS: Sequence[type[Payload]] = (
@@ -78,4 +78,5 @@ def generate(folder: Path) -> None:
 if __name__ == "__main__":
     generate(FOLDER)
     documents.write()
+    page_types.write()
     sys.stdout.write(f"{len(EVENTS)} schemas in {FOLDER.name}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +22,7 @@ from shared.runtime.health.document import HealthStatus
 from shared.runtime.rollout.gate import Verdict
 from shared.runtime.scaling.model import Enforcement
 from shared.runtime.secrets.model import BindingStatus
+from tools import page_types
 
 ROOT = Path(__file__).resolve().parents[2]
 JS = ROOT / "ui" / "js"
@@ -107,7 +109,7 @@ def test_modules_are_small_and_say_what_they_are_about() -> None:
 
 
 def test_the_page_is_small() -> None:
-    files = [path for path in (ROOT / "ui").rglob("*") if path.is_file()]
+    files = [path for path in (ROOT / "ui").rglob("*") if path.is_file() and not path.name.endswith(".d.ts")]
     assert sum(path.stat().st_size for path in files) <= ZIPPED_LIMIT
 
 
@@ -142,8 +144,38 @@ def test_the_units_of_the_page() -> None:
     assert int(re.findall(r"^# pass (\d+)$", ran.stdout, re.MULTILINE)[0]) > 30
 
 
+def checked(root: Path) -> tuple[int, str]:
+    """TypeScript's checker reads the modules of `root`/ui as they are; nothing is compiled."""
+    command = [find_node(), str(ROOT / "node_modules" / "typescript" / "bin" / "tsc"), "-p", "ui"]
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+    return ran.returncode, ran.stdout[-4000:] + ran.stderr[-500:]
+
+
 def test_the_types_of_the_page() -> None:
-    """TypeScript's checker reads the modules as they are; nothing is compiled."""
-    checker = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
-    ran = subprocess.run([find_node(), str(checker), "-p", "ui"], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-500:]
+    code, said = checked(ROOT)
+    assert code == 0, said
+
+
+def test_the_types_are_those_of_the_apis_description() -> None:
+    assert page_types.PATH.read_text(encoding="utf-8") == page_types.rendered(), "make schemas"
+
+
+CHANGED = {
+    "a route that goes": ('"/deployments/{deploymentId}/promote"', '"/deployments/{deploymentId}/go-on"', "/promote"),
+    "a parameter that goes": ("attention?: boolean;", "urgent?: boolean;", "'attention' does not exist"),
+    "a member of a request that goes": ("retainData?: boolean;", "keepData?: boolean;", '"retainData"'),
+    "a member of an answer that goes": ("consumersOnOldVersion: number;", "old: number;", "'consumersOnOldVersion'"),
+    "a member that may be missing from now on": ("notReached: string[];", "notReached?: string[];", "drift.js"),
+}
+
+
+def test_what_changes_in_the_api_is_noticed_by_the_checker(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "ui", tmp_path / "ui")
+    types = tmp_path / page_types.PATH.relative_to(ROOT)
+    text = types.read_text(encoding="utf-8")
+    for before, after, _ in CHANGED.values():
+        assert before in text
+        text = text.replace(before, after)
+    types.write_text(text, encoding="utf-8")
+    _, said = checked(tmp_path)
+    assert [change for change, (_, _, noticed) in CHANGED.items() if noticed not in said] == []

@@ -10,7 +10,11 @@ const FIRST_BACKOFF = 2_000;
 const LONGEST_BACKOFF = 60_000;
 
 /**
- * @typedef {{data: any, etag: string | null, asOf: number | null, error: any, failures: number, loading: boolean}} View
+ * @template [T=any] what is answered there
+ * @typedef {{data: T | null, etag: string | null, asOf: number | null, error: any, failures: number, loading: boolean}} View
+ */
+
+/**
  * @typedef {{url: string, every: number, due: number, view: View, busy: boolean,
  *   listeners: Map<(view: View) => void, number>}} Watch
  * @typedef {{status: number, data?: any, etag?: string | null, retryAfter?: number | null}} Answer

@@ -6,9 +6,13 @@ const ORDER = ["Failed", "Unhealthy", "Waits", "Overdue", "Hold", "Suspended", "
 /**
  * @typedef {{key: string, word: string, rank: number, name: string, stage: string, why: string, since: string | null,
  *   hold: boolean, href: string, project: string}} Row
+ * @typedef {{operation: Operation, environment: Named}} Working
+ * @typedef {import("../types/routes").Schemas["EnvironmentItem"]} Item
+ * @typedef {Pick<Item, "environmentId" | "name" | "projectId" | "hold"> & {stage: Item["stage"] | ""}} Named
+ * @typedef {import("../types/routes").Schemas["OperationOutline"] & Partial<import("../types/routes").Schemas["OperationState"]>} Operation
  */
 
-/** @param {any} environment an item of GET /environments @returns {{word: string, why: string, since: string | null} | null} */
+/** @param {Item} environment @returns {{word: string, why: string, since: string | null} | null} */
 export function reasonOf(environment) {
   const { summary, hold } = environment;
   const of = `of ${summary.services} ${summary.services === 1 ? "service" : "services"}`;
@@ -20,7 +24,7 @@ export function reasonOf(environment) {
   if (environment.status !== "Provisioning" && summary.bindingStatus && summary.bindingStatus !== "Active") {
     return { word: "Suspended", why: `its tenant binding is ${summary.bindingStatus}`, since: null };
   }
-  if (["Critical", "High"].includes(summary.highestSeverity)) {
+  if (["Critical", "High"].includes(summary.highestSeverity ?? "")) {
     const findings = `${summary.openFindings} ${summary.openFindings === 1 ? "finding" : "findings"}`;
     return { word: "Drift", why: `${findings}, the highest ${summary.highestSeverity}`, since: summary.lastScan ?? null };
   }
@@ -28,7 +32,7 @@ export function reasonOf(environment) {
   return null;
 }
 
-/** @param {any} operation @param {number} now @returns {{word: string, why: string, since: string | null} | null} */
+/** @param {Operation} operation @param {number} now @returns {{word: string, why: string, since: string | null} | null} */
 export function troubleOf(operation, now) {
   if (operation.waitingFor?.startsWith("a person")) {
     return { word: "Waits", why: `waits for ${operation.waitingFor}`, since: operation.lastActionAt ?? null };
@@ -40,10 +44,10 @@ export function troubleOf(operation, now) {
 }
 
 /**
- * @param {any[]} environments those that ask for attention, and any others that are known
- * @param {any[]} operations those that run
+ * @param {Item[]} environments those that ask for attention, and any others that are known
+ * @param {Operation[]} operations those that run
  * @param {number} now milliseconds
- * @returns {{person: Row[], working: any[]}}
+ * @returns {{person: Row[], working: Working[]}}
  */
 export function triage(environments, operations, now) {
   const named = new Map(environments.map((one) => [one.environmentId, one]));
@@ -53,9 +57,11 @@ export function triage(environments, operations, now) {
     const reason = reasonOf(one);
     if (reason) person.set(one.environmentId, row(one, reason));
   }
+  /** @type {Working[]} */
   const working = [];
   for (const operation of operations) {
     const id = `env-${operation.operationId.slice(3, 19)}`;
+    /** @type {Named} */
     const environment = named.get(id) ?? { environmentId: id, name: id, stage: "", projectId: "" };
     const trouble = troubleOf(operation, now);
     if (!trouble) working.push({ operation, environment });
@@ -66,7 +72,7 @@ export function triage(environments, operations, now) {
   return { person: [...person.values()].sort(worstFirst), working };
 }
 
-/** @param {any} environment @param {{word: string, why: string, since: string | null}} reason @param {string} [href] */
+/** @param {Named} environment @param {{word: string, why: string, since: string | null}} reason @param {string} [href] */
 function row(environment, reason, href = `/ui/e/${environment.environmentId}`) {
   return {
     key: environment.environmentId,

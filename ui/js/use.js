@@ -21,13 +21,14 @@ const NOTHING = { data: null, etag: null, asOf: null, error: null, failures: 0, 
 
 /**
  * The resource at a path of the API, asked for again every so many seconds.
- * @param {string | null} path null: not yet
- * @param {{every?: number, until?: (data: any) => boolean, again?: unknown}} [how] `until`: once this holds it is not asked
+ * @template T
+ * @param {import("../types/routes").Address<T> | null} path null: not yet
+ * @param {{every?: number, until?: (data: T) => boolean, again?: unknown}} [how] `until`: once this holds it is not asked
  *   for any more; `again`: ask anew whenever this changes
- * @returns {import("./poll.js").View}
+ * @returns {import("./poll.js").View<T>}
  */
 export function useWatch(path, { every = Infinity, until, again = null } = {}) {
-  const url = path === null ? null : path.startsWith("/v1/") ? path : api.BASE + path;
+  const url = path === null ? null : api.BASE + path;
   const [seen, setSeen] = useState({ url, view: NOTHING });
   const view = seen.url === url ? seen.view : NOTHING; // never what another address said
   const pace = view.data !== null && until?.(view.data) ? Infinity : every * 1000;
@@ -56,8 +57,15 @@ export function useSession() {
 
 /** @typedef {{path: string, items: any[], next: string | null | undefined, error: any, busy: boolean}} Older */
 
-/** Pages of a list: the first is watched, older ones are fetched by a button and kept until the address changes. */
-export function usePages(/** @type {string} */ path, /** @type {string} */ plural, how = {}) {
+/**
+ * Pages of a list: the first is watched, older ones are fetched by a button and kept until the address changes.
+ * @template {{nextLink?: string}} T
+ * @template {keyof T & string} K
+ * @param {import("../types/routes").Address<T>} path
+ * @param {K} plural where the items are
+ * @param {{every?: number, again?: unknown}} [how]
+ */
+export function usePages(path, plural, how = {}) {
   const first = useWatch(path, how);
   const [older, setOlder] = useState(/** @type {Older} */ ({ path, items: [], next: undefined, error: null, busy: false }));
   /** @type {Older} */
@@ -73,5 +81,6 @@ export function usePages(/** @type {string} */ path, /** @type {string} */ plura
       setOlder({ ...kept, error, busy: false });
     }
   }
-  return { first, items: [...(first.data?.[plural] ?? []), ...kept.items], next, more, error: kept.error, busy: kept.busy };
+  const newest = /** @type {import("../types/routes").Item<T, K>[]} */ (first.data?.[plural] ?? []);
+  return { first, items: [...newest, ...kept.items], next, more, error: kept.error, busy: kept.busy };
 }

@@ -10,7 +10,7 @@ import { Trouble } from "./states.js";
 import { Shape } from "./status.js";
 
 /**
- * @typedef {{name: string, label: string, kind?: "text" | "datetime" | "flag" | "lines", required?: boolean, must?: string, hint?: string}} Field
+ * @typedef {{name: string, label: string, kind?: "text" | "datetime" | "flag" | "lines", required?: boolean, must?: string, hint?: string, initial?: string}} Field
  * @typedef {{title: string, verb: string, method?: string, path: string, fields: Field[], prod?: boolean, note?: string,
  *   body?: (values: Record<string, any>) => any}} Change
  */
@@ -38,7 +38,7 @@ export function isComplete(fields, values) {
 export function Confirm({ change, send, onDone, onClose, follow }) {
   const method = change.method ?? "POST";
   const key = useMemo(() => crypto.randomUUID(), []);
-  const [values, setValues] = useState(/** @type {Record<string, any>} */ ({}));
+  const [values, setValues] = useState(() => /** @type {Record<string, any>} */ (Object.fromEntries(change.fields.map((field) => [field.name, field.initial]))));
   const [rehearsed, setRehearsed] = useState(/** @type {{of: string, answer?: any, error?: any} | null} */ (null));
   const [done, setDone] = useState(/** @type {any} */ (null));
   const [busy, setBusy] = useState(false);

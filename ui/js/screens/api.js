@@ -6,17 +6,18 @@ import { groups, parametersOf, scopesOf, shapeOf } from "../openapi.js";
 import { html } from "../parts/html.js";
 import { Empty, Loading, Trouble } from "../parts/states.js";
 import { withQuery } from "../router.js";
+import { read } from "../routes.js";
 import { useWatch } from "../use.js";
 
 /** @param {{ctx: any, place: import("../router.js").Place}} props */
 export function Api({ ctx, place }) {
-  const view = useWatch("/v1/runtime/openapi.json");
+  const view = useWatch(read("/openapi.json", {}));
   ctx.useTitle("API");
   if (view.data === null) {
     return html`<h1 tabindex="-1">API</h1>${view.error ? html`<p>The description of the API cannot be read here.</p>
       <${Trouble} error=${view.error} retry=${ctx.refresh} />` : html`<${Loading} what="the API" />`}`;
   }
-  const document = view.data;
+  const document = /** @type {any} */ (view.data);
   const wanted = place.query.get("route") ?? "";
   return html`<h1 tabindex="-1">API <span class="faint">${document.info?.version}</span></h1>
     <p>Everything that this page does, it does with these routes. <a href="/v1/runtime/openapi.json">openapi.json</a></p>

@@ -7,6 +7,7 @@ import { Empty, Loading, Shown, Trouble } from "../parts/states.js";
 import { Stage, Status } from "../parts/status.js";
 import { Deadline, When } from "../parts/when.js";
 import { withQuery } from "../router.js";
+import { read } from "../routes.js";
 import { now } from "../time.js";
 import { triage } from "../triage.js";
 import { usePages, useWatch } from "../use.js";
@@ -16,18 +17,23 @@ const EVERY = 30; // seconds
 const RUNNING_EVERY = 60;
 const MOST_ROWS = 200;
 
+/** @typedef {import("../../types/routes").Schemas} Schemas */
+/** @typedef {Schemas["Stage"]} Stage */
+/** @typedef {Schemas["EnvironmentItem"]} Item */
+/** @typedef {import("../triage.js").Row} Row */
+/** @typedef {import("../triage.js").Working} Working */
+
 /** @param {{ctx: any, place: import("../router.js").Place}} props */
 export function Attention({ ctx, place }) {
   const [stage, q, all] = ["stage", "q", "all"].map((name) => place.query.get(name) ?? "");
-  const filters = new URLSearchParams(Object.entries({ stage, q }).filter(([, value]) => value)).toString();
-  const joined = filters ? `&${filters}` : "";
-  const urgent = useWatch(`/environments?attention=true&limit=200${joined}`, { every: EVERY });
-  const running = useWatch("/operations?status=Running&limit=50", { every: RUNNING_EVERY, again: urgent.etag });
-  const listed = usePages(`/environments?limit=100${joined}`, "environments", { again: urgent.etag });
+  const filters = { stage: /** @type {Stage} */ (stage), q };
+  const urgent = useWatch(read("/environments", {}, { attention: true, limit: 200, ...filters }), { every: EVERY });
+  const running = useWatch(read("/operations", {}, { status: "Running", limit: 50 }), { every: RUNNING_EVERY, again: urgent.etag });
+  const listed = usePages(read("/environments", {}, { limit: 100, ...filters }), "environments", { again: urgent.etag });
   const named = new Map(listed.items.map((one) => [one.environmentId, one]));
   for (const one of urgent.data?.environments ?? []) named.set(one.environmentId, one);
-  const wanted = (running.data?.operations ?? []).filter((/** @type {any} */ one) =>
-    !filters || named.has(`env-${one.operationId.slice(3, 19)}`));
+  const wanted = (running.data?.operations ?? []).filter((one) =>
+    !(stage || q) || named.has(`env-${one.operationId.slice(3, 19)}`));
   const { person, working } = triage([...named.values()], wanted, now());
   const busy = new Set(working.map((one) => one.environment.environmentId));
   const calm = listed.items.filter((one) => !busy.has(one.environmentId) && !person.some((row) => row.key === one.environmentId));
@@ -36,9 +42,9 @@ export function Attention({ ctx, place }) {
   ctx.useTitle("What needs a person");
   return html`<h1 tabindex="-1">What needs a person</h1>
     <${Filters} ctx=${ctx} place=${place} stage=${stage} q=${q} />
-    <${Shown} view=${urgent} what="environments" retry=${ctx.refresh}>${() => html`
+    <${Shown} view=${urgent} what="environments" retry=${ctx.refresh}>${(/** @type {{nextLink?: string}} */ data) => html`
     <ul class="counts" aria-label="Summary">
-      <li><strong>${person.length}${urgent.data.nextLink ? "+" : ""}</strong> need a person</li>
+      <li><strong>${person.length}${data.nextLink ? "+" : ""}</strong> need a person</li>
       <li><strong>${working.length}</strong> working</li>
       <li><strong>${calm.length}${listed.next ? "+" : ""}</strong> quiet</li>
     </ul>
@@ -91,14 +97,14 @@ function Steady({ ctx, rows }) {
   return html`<div onMouseEnter=${hold(true)} onMouseLeave=${hold(false)} onFocusIn=${hold(true)} onFocusOut=${hold(false)}>
     ${changed > 0 && held.current && html`<p><button type="button" onClick=${() => setOrder(keysOf(rows))}>
       ${changed} ${changed === 1 ? "change" : "changes"}, show</button></p>`}
-    <${Rows} caption="Environments that need a person" rows=${shown.slice(0, MOST_ROWS)} rowKey=${(/** @type {any} */ row) => row.key}
+    <${Rows} caption="Environments that need a person" rows=${shown.slice(0, MOST_ROWS)} rowKey=${(/** @type {Row} */ row) => row.key}
       columns=${[
-        { name: "State", cell: (/** @type {any} */ row) => html`<${Status} word=${row.word} />` },
-        { name: "Environment", head: true, className: "name", cell: (/** @type {any} */ row) => html`<a class="row-link" href=${row.href}>${row.name}</a>` },
-        { name: "Stage", cell: (/** @type {any} */ row) => html`<${Stage} stage=${row.stage} />` },
-        { name: "Why", className: "breaks", cell: (/** @type {any} */ row) => row.why },
-        { name: "Since", cell: (/** @type {any} */ row) => (row.since ? html`<${When} at=${row.since} />` : "–") },
-        { name: "Hold", cell: (/** @type {any} */ row) => (row.hold ? html`<${Status} word="Hold" />` : "–") },
+        { name: "State", cell: (/** @type {Row} */ row) => html`<${Status} word=${row.word} />` },
+        { name: "Environment", head: true, className: "name", cell: (/** @type {Row} */ row) => html`<a class="row-link" href=${row.href}>${row.name}</a>` },
+        { name: "Stage", cell: (/** @type {Row} */ row) => html`<${Stage} stage=${row.stage} />` },
+        { name: "Why", className: "breaks", cell: (/** @type {Row} */ row) => row.why },
+        { name: "Since", cell: (/** @type {Row} */ row) => (row.since ? html`<${When} at=${row.since} />` : "–") },
+        { name: "Hold", cell: (/** @type {Row} */ row) => (row.hold ? html`<${Status} word="Hold" />` : "–") },
       ]} /></div>`;
 }
 
@@ -116,12 +122,12 @@ function Working({ working, running }) {
   if (running.data === null) return running.error ? html`<${Trouble} error=${running.error} />` : html`<${Loading} what="operations" />`;
   if (working.length === 0) return html`<${Empty}>The platform is not changing anything now.<//>`;
   return html`<${Rows} caption="Operations under way" rows=${working.slice(0, MOST_ROWS)}
-    rowKey=${(/** @type {any} */ one) => one.operation.operationId} columns=${[
-      { name: "Operation", cell: (/** @type {any} */ one) => html`<${Status} word="Running" told=${one.operation.kind} />` },
-      { name: "Environment", head: true, className: "name", cell: (/** @type {any} */ one) => html`<a class="row-link" href="/ui/o/${one.operation.operationId}">${one.environment.name}</a>` },
-      { name: "Stage", cell: (/** @type {any} */ one) => html`<${Stage} stage=${one.environment.stage} />` },
-      { name: "Waiting for", className: "breaks", cell: (/** @type {any} */ one) => one.operation.waitingFor ?? "–" },
-      { name: "Settles", cell: (/** @type {any} */ one) => html`<${Deadline} word="by" at=${one.operation.mustSettleBy} />` },
+    rowKey=${(/** @type {Working} */ one) => one.operation.operationId} columns=${[
+      { name: "Operation", cell: (/** @type {Working} */ one) => html`<${Status} word="Running" told=${one.operation.kind} />` },
+      { name: "Environment", head: true, className: "name", cell: (/** @type {Working} */ one) => html`<a class="row-link" href="/ui/o/${one.operation.operationId}">${one.environment.name}</a>` },
+      { name: "Stage", cell: (/** @type {Working} */ one) => html`<${Stage} stage=${one.environment.stage} />` },
+      { name: "Waiting for", className: "breaks", cell: (/** @type {Working} */ one) => one.operation.waitingFor ?? "–" },
+      { name: "Settles", cell: (/** @type {Working} */ one) => html`<${Deadline} word="by" at=${one.operation.mustSettleBy} />` },
     ]} />`;
 }
 
@@ -132,22 +138,22 @@ function Quiet({ calm, listed, all, place }) {
   return html`<p class="views">
       <a href=${withQuery(place, { all: null })} aria-current=${all ? undefined : "true"}>by project</a>
       <a href=${withQuery(place, { all: "true" })} aria-current=${all ? "true" : undefined}>list</a></p>
-    ${all ? html`<${Rows} caption="Quiet environments" rows=${shown} rowKey=${(/** @type {any} */ one) => one.environmentId} columns=${[
-      { name: "Environment", head: true, className: "name", cell: (/** @type {any} */ one) => html`<a class="row-link" href="/ui/e/${one.environmentId}">${one.name}</a>` },
-      { name: "Stage", cell: (/** @type {any} */ one) => html`<${Stage} stage=${one.stage} />` },
-      { name: "State", cell: (/** @type {any} */ one) => html`<${Status} word=${one.status} />` },
-      { name: "Release", cell: (/** @type {any} */ one) => one.summary.stableReleaseRef ?? "–" },
-      { name: "Services", cell: (/** @type {any} */ one) => one.summary.services },
-      { name: "Project", cell: (/** @type {any} */ one) => one.projectId },
+    ${all ? html`<${Rows} caption="Quiet environments" rows=${shown} rowKey=${(/** @type {Item} */ one) => one.environmentId} columns=${[
+      { name: "Environment", head: true, className: "name", cell: (/** @type {Item} */ one) => html`<a class="row-link" href="/ui/e/${one.environmentId}">${one.name}</a>` },
+      { name: "Stage", cell: (/** @type {Item} */ one) => html`<${Stage} stage=${one.stage} />` },
+      { name: "State", cell: (/** @type {Item} */ one) => html`<${Status} word=${one.status} />` },
+      { name: "Release", cell: (/** @type {Item} */ one) => one.summary.stableReleaseRef ?? "–" },
+      { name: "Services", cell: (/** @type {Item} */ one) => one.summary.services },
+      { name: "Project", cell: (/** @type {Item} */ one) => one.projectId },
     ]} />` : html`<${Projects} calm=${calm} />`}
     ${listed.error && html`<${Trouble} error=${listed.error} retry=${listed.more} />`}
     ${listed.next && calm.length < MOST_ROWS && html`<p><button type="button" disabled=${listed.busy} onClick=${listed.more}>Older environments</button></p>`}
     ${listed.next && calm.length >= MOST_ROWS && html`<p class="faint">${MOST_ROWS} are shown: narrow it down with the filter.</p>`}`;
 }
 
-/** @param {any} props */
+/** @param {{calm: Item[]}} props */
 function Projects({ calm }) {
-  /** @type {Map<string, any[]>} */
+  /** @type {Map<string, Item[]>} */
   const projects = new Map();
   for (const one of calm) projects.set(one.projectId, [...(projects.get(one.projectId) ?? []), one]);
   if (projects.size === 0) return html`<${Empty}>No other environment.<//>`;

@@ -9,6 +9,7 @@ import { Empty, Loading, Shown, Trouble } from "../parts/states.js";
 import { Shape, Stage, Status } from "../parts/status.js";
 import { Deadline, When } from "../parts/when.js";
 import { withQuery } from "../router.js";
+import { read } from "../routes.js";
 import { useWatch } from "../use.js";
 
 const EVERY = 15; // seconds
@@ -16,10 +17,15 @@ const BUSY_EVERY = 5;
 const DRIFT_EVERY = 60;
 const MOST_ROWS = 200;
 
+/** @typedef {import("../../types/routes").Schemas} Schemas */
+/** @typedef {{ctx: any, environment: Schemas["EnvironmentState"], place: import("../router.js").Place}} Shown */
+/** @typedef {Schemas["InventoryRow"]} Service */
+/** @typedef {import("../triage.js").Operation} Operation */
+
 /** @param {{ctx: any, place: import("../router.js").Place}} props */
 export function Environment({ ctx, place }) {
   const id = place.params.environment;
-  const view = useWatch(`/environments/${id}`, { every: EVERY });
+  const view = useWatch(read("/environments/{environmentId}", { environmentId: id }), { every: EVERY });
   const environment = view.data;
   ctx.useAsOf(view);
   ctx.useTitle(environment ? environment.name : "Environment");
@@ -37,7 +43,7 @@ export function Environment({ ctx, place }) {
       <${More} ctx=${ctx} environment=${environment} place=${place} />`}<//>`;
 }
 
-/** @param {any} props */
+/** @param {Omit<Shown, "place">} props */
 function Facts({ ctx, environment }) {
   const prod = environment.stage === "prod";
   return html`<div class="facts"><p><${Stage} stage=${environment.stage} /> <${Status} word=${environment.status} />
@@ -52,14 +58,14 @@ function Facts({ ctx, environment }) {
     </nav></div>`;
 }
 
-/** @param {any} operation */
+/** @param {{status: Schemas["OperationStatus"]}} operation */
 const isSettled = (operation) => !["NotStarted", "Running"].includes(operation.status);
 
-/** @param {any} props */
+/** @param {Omit<Shown, "place">} props */
 function Now({ ctx, environment }) {
   const id = environment.activeOperationId;
-  const view = useWatch(id ? `/operations/${id}` : null, { every: BUSY_EVERY, until: isSettled });
-  const operation = view.data;
+  const view = useWatch(id ? read("/operations/{operationId}", { operationId: id }) : null, { every: BUSY_EVERY, until: isSettled });
+  const operation = /** @type {Operation | null} */ (view.data);
   const settled = operation !== null && isSettled(operation);
   useEffect(() => {
     if (settled) ctx.refresh();
@@ -67,7 +73,7 @@ function Now({ ctx, environment }) {
   if (!id) return html`<section aria-labelledby="now"><h2 id="now">Now</h2><${Empty}>Nothing is under way.<//></section>`;
   const deployment = operation?.resourceLocation?.match(/\/deployments\/(dep-[0-9a-f]+)$/)?.[1];
   return html`<section aria-labelledby="now"><h2 id="now">Now</h2>
-    <${Shown} view=${view} what="the operation" retry=${ctx.refresh}>${() => html`<div class="now">
+    <${Shown} view=${view} what="the operation" retry=${ctx.refresh}>${(/** @type {Operation} */ operation) => html`<div class="now">
       <p><${Status} word=${operation.status} told=${operation.kind} />
         ${operation.waitingFor && html` waiting for <strong>${operation.waitingFor}</strong>`}
         ${" · "}<${Deadline} word="settles by" at=${operation.mustSettleBy} /></p>
@@ -77,19 +83,19 @@ function Now({ ctx, environment }) {
       </div>`}<//></section>`;
 }
 
-/** @param {any} props */
+/** @param {{environment: Schemas["EnvironmentState"], changes: string}} props */
 function Releases({ environment, changes }) {
-  const view = useWatch(`/deployments?environmentId=${environment.environmentId}&limit=10`, { again: changes });
+  const view = useWatch(read("/deployments", {}, { environmentId: environment.environmentId, limit: 10 }), { again: changes });
   return html`<section aria-labelledby="line"><h2 id="line">Releases</h2>
     <${Shown} view=${view} what="releases">${(/** @type {any} */ data) =>
       html`<${Line} deployments=${data.deployments} stableId=${environment.stableDeploymentId} />`}<//></section>`;
 }
 
-/** @param {any} props */
+/** @param {Shown} props */
 function Services({ ctx, environment, place }) {
-  const drift = useWatch(`/drift/${environment.environmentId}?limit=200`, { every: DRIFT_EVERY });
+  const drift = useWatch(read("/drift/{environmentId}", { environmentId: environment.environmentId }, { limit: 200 }), { every: DRIFT_EVERY });
   const opened = place.query.get("service");
-  /** @type {Map<string, any>} */
+  /** @type {Map<string, Schemas["Finding"]>} */
   const worst = new Map();
   for (const finding of drift.data?.findings ?? []) {
     if (finding.serviceId && !worst.has(finding.serviceId)) worst.set(finding.serviceId, finding);
@@ -98,17 +104,17 @@ function Services({ ctx, environment, place }) {
   if (rows.length === 0) return html`<section aria-labelledby="services"><h2 id="services">Services</h2><${Empty}>Nothing runs here yet.<//></section>`;
   return html`<section aria-labelledby="services"><h2 id="services">Services</h2>
     ${drift.error && drift.data === null && html`<p class="faint">Drift is not readable: ${drift.error.message}.</p>`}
-    <${Rows} caption="Services of ${environment.name}" rows=${rows} rowKey=${(/** @type {any} */ one) => one.serviceId} selected=${opened}
-      detail=${(/** @type {any} */ one) => one.serviceId === opened && html`<${Health} ctx=${ctx} service=${one} environment=${environment} />`}
+    <${Rows} caption="Services of ${environment.name}" rows=${rows} rowKey=${(/** @type {Service} */ one) => one.serviceId} selected=${opened}
+      detail=${(/** @type {Service} */ one) => one.serviceId === opened && html`<${Health} ctx=${ctx} service=${one} environment=${environment} />`}
       columns=${[
-        { name: "Service", head: true, className: "name", cell: (/** @type {any} */ one) => html`<a class="row-link" aria-expanded=${one.serviceId === opened ? "true" : "false"}
+        { name: "Service", head: true, className: "name", cell: (/** @type {Service} */ one) => html`<a class="row-link" aria-expanded=${one.serviceId === opened ? "true" : "false"}
           href=${withQuery(place, { service: one.serviceId === opened ? null : one.serviceId })}>${one.serviceId}</a>` },
-        { name: "Target", cell: (/** @type {any} */ one) => one.target },
-        { name: "Version", className: "breaks", cell: (/** @type {any} */ one) => one.version },
-        { name: "Replicas", cell: (/** @type {any} */ one) => one.replicas },
-        { name: "Health", cell: (/** @type {any} */ one) => html`<${Status} word=${one.stale ? "Stale" : one.status} />` },
-        { name: "Evidence", cell: (/** @type {any} */ one) => html`<${When} at=${one.evaluatedAt} only="age" />` },
-        { name: "Drift", cell: (/** @type {any} */ one) => {
+        { name: "Target", cell: (/** @type {Service} */ one) => one.target },
+        { name: "Version", className: "breaks", cell: (/** @type {Service} */ one) => one.version },
+        { name: "Replicas", cell: (/** @type {Service} */ one) => one.replicas },
+        { name: "Health", cell: (/** @type {Service} */ one) => html`<${Status} word=${one.stale ? "Stale" : one.status} />` },
+        { name: "Evidence", cell: (/** @type {Service} */ one) => html`<${When} at=${one.evaluatedAt} only="age" />` },
+        { name: "Drift", cell: (/** @type {Service} */ one) => {
           const finding = worst.get(one.serviceId);
           if (finding) return html`<a href="/ui/e/${environment.environmentId}/drift?finding=${finding.findingId}"><${Status} word=${finding.severity} /></a>`;
           return wasScanned(drift.data?.lastScan, one.serviceId) ? "–" : html`<${Status} word="Unknown" told="not scanned" />`;
@@ -117,55 +123,55 @@ function Services({ ctx, environment, place }) {
     ${environment.inventory.length > MOST_ROWS && html`<p class="faint">The first ${MOST_ROWS} of ${environment.inventory.length}.</p>`}</section>`;
 }
 
-/** No finding is not the same as not scanned. @param {any} scan @param {string} serviceId */
+/** No finding is not the same as not scanned. @param {Schemas["Scan"] | undefined} scan @param {string} serviceId */
 function wasScanned(scan, serviceId) {
-  return Boolean(scan) && scan.status !== "Never" && !scan.notReached?.includes(serviceId);
+  return scan !== undefined && scan.status !== "Never" && !scan.notReached.includes(serviceId);
 }
 
-/** @param {any} props */
+/** @param {Omit<Shown, "place"> & {service: Service}} props */
 function Health({ ctx, service, environment }) {
-  const view = useWatch(`/services/${service.serviceId}/health?environmentId=${environment.environmentId}`, { again: service.evaluatedAt });
-  return html`<${Shown} view=${view} what="its health" retry=${ctx.refresh}>${(/** @type {any} */ health) => html`<div>
+  const view = useWatch(read("/services/{serviceId}/health", service, { environmentId: environment.environmentId }), { again: service.evaluatedAt });
+  return html`<${Shown} view=${view} what="its health" retry=${ctx.refresh}>${(/** @type {Schemas["ServiceHealthState"]} */ health) => html`<div>
     <p><${Status} word=${health.stale ? "Stale" : health.status} /> seen <${When} at=${health.evaluatedAt} />${health.cause && html` · because of <strong>${health.cause}</strong>`}</p>
-    ${health.checks.length > 0 && html`<ul class="checks">${health.checks.map((/** @type {any} */ check) => html`<li key=${check.name}>
+    ${health.checks.length > 0 && html`<ul class="checks">${health.checks.map((/** @type {Schemas["Check"]} */ check) => html`<li key=${check.name}>
       <${Status} word=${check.status} told="${check.name}: ${check.status}" />${" "}
       <span class="faint">${check.durationMs === undefined ? "" : `${Math.round(check.durationMs)} ms`}</span></li>`)}</ul>`}
     <p class="faint"><code class="breaks">${service.image}</code>${service.endpointUrl && html` · <code class="breaks">${service.endpointUrl}</code>`}</p>
   </div>`}<//>`;
 }
 
-/** Policies and secrets: loaded when somebody looks. @param {any} props */
+/** Policies and secrets: loaded when somebody looks. @param {Shown} props */
 function More({ ctx, environment, place }) {
   const wanted = place.query.get("more") ?? "";
   const [open, setOpen] = useState(Boolean(wanted));
-  const query = `?environmentId=${environment.environmentId}&limit=200`;
-  const policies = useWatch(open ? `/scaling-policies${query}` : null, { again: environment.activeOperationId });
-  const bindings = useWatch(open ? `/secret-bindings${query}` : null, { again: environment.activeOperationId });
+  const query = { environmentId: environment.environmentId, limit: 200 };
+  const policies = useWatch(open ? read("/scaling-policies", {}, query) : null, { again: environment.activeOperationId });
+  const bindings = useWatch(open ? read("/secret-bindings", {}, query) : null, { again: environment.activeOperationId });
   const prod = environment.stage === "prod";
   return html`<details open=${open} onToggle=${(/** @type {any} */ event) => setOpen(event.target.open)}>
     <summary>Scaling policies, secrets, where it lives</summary>
     ${open && html`
-      <h3>Scaling policies</h3><${List} view=${policies} plural="scalingPolicies" empty="No policy." ctx=${ctx}>${(/** @type {any[]} */ rows) => html`
-        <${Rows} caption="Scaling policies" rows=${rows} selected=${wanted} rowKey=${(/** @type {any} */ one) => one.scalingPolicyId} columns=${[
-          { name: "Service", head: true, cell: (/** @type {any} */ one) => `${one.serviceId} (${one.target})` },
-          { name: "Requested", cell: (/** @type {any} */ one) => bounds(one.requested) },
-          { name: "Effective", cell: (/** @type {any} */ one) => bounds(one.effective) },
-          { name: "Enforcement", cell: (/** @type {any} */ one) => html`<${Status} word=${one.paused ? "Paused" : one.enforcement} />` },
-          { name: "Act", cell: (/** @type {any} */ one) => html`<${ctx.Act} change=${onPolicy(one, one.paused ? "resume" : "pause", prod)}
+      <h3>Scaling policies</h3><${List} view=${policies} plural="scalingPolicies" empty="No policy." ctx=${ctx}>${(/** @type {Schemas["PolicyState"][]} */ rows) => html`
+        <${Rows} caption="Scaling policies" rows=${rows} selected=${wanted} rowKey=${(/** @type {Schemas["PolicyState"]} */ one) => one.scalingPolicyId} columns=${[
+          { name: "Service", head: true, cell: (/** @type {Schemas["PolicyState"]} */ one) => `${one.serviceId} (${one.target})` },
+          { name: "Requested", cell: (/** @type {Schemas["PolicyState"]} */ one) => bounds(one.requested) },
+          { name: "Effective", cell: (/** @type {Schemas["PolicyState"]} */ one) => bounds(one.effective) },
+          { name: "Enforcement", cell: (/** @type {Schemas["PolicyState"]} */ one) => html`<${Status} word=${one.paused ? "Paused" : one.enforcement} />` },
+          { name: "Act", cell: (/** @type {Schemas["PolicyState"]} */ one) => html`<${ctx.Act} change=${onPolicy(one, one.paused ? "resume" : "pause", prod)}
             label=${one.paused ? "Resume…" : "Pause…"} about=${one.serviceId} />` },
         ]} />`}<//>
-      <h3>Secrets</h3><${List} view=${bindings} plural="secretBindings" empty="No secret is bound." ctx=${ctx}>${(/** @type {any[]} */ rows) => html`
-        <${Rows} caption="Secret bindings" rows=${rows} selected=${wanted} rowKey=${(/** @type {any} */ one) => one.secretBindingId} columns=${[
-          { name: "Service", head: true, cell: (/** @type {any} */ one) => one.serviceId },
-          { name: "State", cell: (/** @type {any} */ one) => html`<${Status} word=${one.status} />` },
-          { name: "Secrets", className: "breaks", cell: (/** @type {any} */ one) => one.secrets.map((/** @type {any} */ secret) => secret.name).join(", ") },
-          { name: "Consumers", cell: (/** @type {any} */ one) => html`${new Set(one.consumers.map((/** @type {any} */ by) => by.serviceId)).size}${
+      <h3>Secrets</h3><${List} view=${bindings} plural="secretBindings" empty="No secret is bound." ctx=${ctx}>${(/** @type {Schemas["BindingState"][]} */ rows) => html`
+        <${Rows} caption="Secret bindings" rows=${rows} selected=${wanted} rowKey=${(/** @type {Schemas["BindingState"]} */ one) => one.secretBindingId} columns=${[
+          { name: "Service", head: true, cell: (/** @type {Schemas["BindingState"]} */ one) => one.serviceId },
+          { name: "State", cell: (/** @type {Schemas["BindingState"]} */ one) => html`<${Status} word=${one.status} />` },
+          { name: "Secrets", className: "breaks", cell: (/** @type {Schemas["BindingState"]} */ one) => one.secrets.map((secret) => secret.name).join(", ") },
+          { name: "Consumers", cell: (/** @type {Schemas["BindingState"]} */ one) => html`${new Set(one.consumers.map((by) => by.serviceId)).size}${
             one.consumersOnOldVersion > 0 && html`, <${Status} word="Open" told="${one.consumersOnOldVersion} on an old version" />`}` },
-          { name: "Waits for", cell: (/** @type {any} */ one) => {
+          { name: "Waits for", cell: (/** @type {Schemas["BindingState"]} */ one) => {
             const names = Object.keys(one.requested);
             return names.length === 0 ? "–" : `a new version of ${names.join(", ")}`;
           } },
-          { name: "Act", cell: (/** @type {any} */ one) => html`<${ctx.Act} change=${rotate(one, prod)} label="Rotate…" about=${one.serviceId} />` },
+          { name: "Act", cell: (/** @type {Schemas["BindingState"]} */ one) => html`<${ctx.Act} change=${rotate(one, prod)} label="Rotate…" about=${one.serviceId} />` },
         ]} />`}<//>
       <h3>Where it lives</h3><dl class="pairs">
         ${Object.entries({ id: environment.environmentId, ...environment.placement, ...environment.outputs, stack: environment.pulumiStackRef, trace: environment.traceId })
@@ -179,7 +185,7 @@ function List({ view, plural, empty, ctx, children }) {
   return view.data[plural].length === 0 ? html`<${Empty}>${empty}<//>` : children(view.data[plural]);
 }
 
-/** @param {any} scaling */
+/** @param {Schemas["Scaling"] | undefined} scaling */
 function bounds(scaling) {
   return scaling ? `${scaling.minReplicas} to ${scaling.maxReplicas}, ${scaling.metric} ${scaling.targetUtilizationPercent} %` : "–";
 }

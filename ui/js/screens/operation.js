@@ -7,6 +7,7 @@ import { Copy, Shown } from "../parts/states.js";
 import { Shape, Status } from "../parts/status.js";
 import { OperationSteps } from "../parts/steps.js";
 import { Deadline, When } from "../parts/when.js";
+import { read } from "../routes.js";
 import { useWatch } from "../use.js";
 
 const EVERY = 5; // seconds, until it has settled
@@ -25,20 +26,20 @@ export function Operation({ ctx, place }) {
 
 /** Watched until it has settled, then never again. @param {string} id */
 function useOperation(id) {
-  return useWatch(`/operations/${id}`, { every: EVERY, until: (operation) => !OPEN.includes(operation.status) });
+  return useWatch(read("/operations/{operationId}", { operationId: id }), { every: EVERY, until: (operation) => !OPEN.includes(operation.status) });
 }
 
 /** In a drawer, after its button. @param {{id: string}} props */
 export function Followed({ id }) {
   const view = useOperation(id);
-  return html`<${Shown} view=${view} what="the operation">${(/** @type {any} */ operation) => html`
+  return html`<${Shown} view=${view} what="the operation">${(/** @type {import("../triage.js").Operation} */ operation) => html`
     <p><${Status} word=${operation.status} told=${operation.kind} /> <${Status} word=${operation.status} />
       ${operation.waitingFor && OPEN.includes(operation.status) && html` · waiting for ${operation.waitingFor}`}</p>
     <${OperationSteps} operation=${operation} />
     <p><a href="/ui/o/${id}">Its own page</a></p>`}<//>`;
 }
 
-/** @param {any} props */
+/** @param {{ctx: any, operation: import("../triage.js").Operation}} props */
 function Told({ ctx, operation }) {
   const open = OPEN.includes(operation.status);
   const resource = addressOf(String(operation.resourceLocation ?? "").split("/").pop() ?? "");

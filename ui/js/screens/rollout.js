@@ -9,24 +9,28 @@ import { Shape, Status } from "../parts/status.js";
 import { Phases } from "../parts/steps.js";
 import { Deadline, When } from "../parts/when.js";
 import { withQuery } from "../router.js";
+import { read } from "../routes.js";
 import { now, span } from "../time.js";
 import { useWatch } from "../use.js";
 
 const EVERY = 5; // seconds, until it is over
 
+/** @typedef {import("../../types/routes").Schemas} Schemas */
+/** @typedef {Schemas["DeploymentState"]} Deployment */
+
 /** @param {{ctx: any, place: import("../router.js").Place}} props */
 export function Rollout({ ctx, place }) {
   const id = place.params.deployment;
-  const view = useWatch(`/deployments/${id}`, { every: EVERY, until: isOver });
+  const view = useWatch(read("/deployments/{deploymentId}", { deploymentId: id }), { every: EVERY, until: isOver });
   const deployment = view.data;
   const over = deployment !== null && isOver(deployment);
-  const operation = useWatch(deployment ? `/operations/${deployment.operationId}` : null, { every: EVERY, until: () => over, again: over });
+  const operation = useWatch(deployment && read("/operations/{operationId}", deployment), { every: EVERY, until: () => over, again: over });
   ctx.useAsOf(view);
   ctx.useTitle(deployment ? deployment.releaseRef : "Release");
   if (!deployment) return html`<h1 tabindex="-1">Release</h1><${Shown} view=${view} what="the release" retry=${ctx.refresh}>${() => null}<//>`;
-  const gates = deployment.rolloutHistory.filter((/** @type {any} */ entry) => entry.gate);
+  const gates = deployment.rolloutHistory.flatMap((one) => (one.gate ? [{ ...one, gate: one.gate }] : []));
   const asked = place.query.get("wave");
-  const entry = gates.find((/** @type {any} */ one) => String(one.wave) === asked) ?? gates.at(-1) ?? null;
+  const entry = gates.find((one) => String(one.wave) === asked) ?? gates.at(-1) ?? null;
   const linkTo = (/** @type {number} */ wave) => withQuery(place, { wave: String(wave) });
   return html`<h1 tabindex="-1">${deployment.rollbackOf ? "Rollback to " : ""}${deployment.releaseRef}</h1>
     <${Shown} view=${view} what="the release" retry=${ctx.refresh}>${() => html`
@@ -38,10 +42,10 @@ export function Rollout({ ctx, place }) {
       <${Compared} deployment=${deployment} place=${place} ctx=${ctx} />`}<//>`;
 }
 
-/** @param {any} deployment */
+/** @param {Deployment} deployment */
 const isOver = (deployment) => deployment.status !== "InProgress";
 
-/** @param {any} props */
+/** @param {{ctx: any, deployment: Deployment, operation: import("../triage.js").Operation | null}} props */
 function Head({ ctx, deployment, operation }) {
   const running = deployment.status === "InProgress";
   const paused = running && operation?.waitingFor?.startsWith("a person");
@@ -63,7 +67,7 @@ function Head({ ctx, deployment, operation }) {
     ${deployment.error && html`<div class="banner look-bad"><${Shape} look="bad" /><p><strong>${deployment.error.code}</strong>: ${deployment.error.message}</p></div>`}`;
 }
 
-/** @param {any} props */
+/** @param {{entry: Schemas["HistoryState"] & {gate: Schemas["GateState"]}, deployment: Deployment, place: import("../router.js").Place}} props */
 function Gate({ entry, deployment, place }) {
   const { gate } = entry;
   const policy = deployment.gate;
@@ -80,30 +84,30 @@ function Gate({ entry, deployment, place }) {
     <p><a href=${withQuery(place, { samples: all ? null : "all" })}>${all ? "The last of each service" : "Every sample"}</a></p>`;
 }
 
-/** @param {any} props */
+/** @param {{ctx: any, deployment: Deployment, place: import("../router.js").Place}} props */
 function Compared({ ctx, deployment, place }) {
   const to = deployment.previousDeploymentId;
   const open = place.query.get("compare") === "true";
-  const view = useWatch(to && open ? `/deployments/${deployment.deploymentId}?compareTo=${to}` : null);
+  const view = useWatch(to && open ? read("/deployments/{deploymentId}", deployment, { compareTo: to }) : null);
   if (!to) return html`<section aria-labelledby="compared"><h2 id="compared">Compared</h2><${Empty}>It is the first release here.<//></section>`;
   return html`<section aria-labelledby="compared"><h2 id="compared">Compared with <a href="/ui/d/${to}">what was stable before</a></h2>
     <p><a href=${withQuery(place, { compare: open ? null : "true" })}>${open ? "Hide" : "Show what differs"}</a></p>
-    ${open && html`<${Shown} view=${view} what="the comparison" retry=${ctx.refresh}>${(/** @type {any} */ data) => html`
-      ${["components", "configuration", "settings"].map((part) => html`<${Part} key=${part} name=${part} rows=${data.comparison?.[part] ?? []} />`)}`}<//>`}</section>`;
+    ${open && html`<${Shown} view=${view} what="the comparison" retry=${ctx.refresh}>${(/** @type {Deployment} */ data) => html`
+      ${/** @type {const} */ (["components", "configuration", "settings"]).map((part) => html`<${Part} key=${part} name=${part} rows=${data.comparison?.[part] ?? []} />`)}`}<//>`}</section>`;
 }
 
-/** @param {any} props */
+/** @param {{name: string, rows: Schemas["Difference"][]}} props */
 function Part({ name, rows }) {
   return html`<h3>${name} <span class="faint">${rows.length} changed</span></h3>
-    ${rows.length > 0 && html`<${Rows} caption="Changed ${name}" rows=${rows} rowKey=${(/** @type {any} */ one) => `${one.serviceId} ${one.key ?? ""}`} columns=${[
-      { name: "Service", head: true, cell: (/** @type {any} */ one) => one.serviceId },
-      ...(name === "settings" ? [{ name: "Key", cell: (/** @type {any} */ one) => html`<code>${one.key}</code>` }] : []),
-      { name: "Before", className: "breaks", cell: (/** @type {any} */ one) => said(one.from) },
-      { name: "Now", className: "breaks", cell: (/** @type {any} */ one) => said(one.to) },
+    ${rows.length > 0 && html`<${Rows} caption="Changed ${name}" rows=${rows} rowKey=${(/** @type {Schemas["Difference"]} */ one) => `${one.serviceId} ${one.key ?? ""}`} columns=${[
+      { name: "Service", head: true, cell: (/** @type {Schemas["Difference"]} */ one) => one.serviceId },
+      ...(name === "settings" ? [{ name: "Key", cell: (/** @type {Schemas["Difference"]} */ one) => html`<code>${one.key}</code>` }] : []),
+      { name: "Before", className: "breaks", cell: (/** @type {Schemas["Difference"]} */ one) => said(one.from) },
+      { name: "Now", className: "breaks", cell: (/** @type {Schemas["Difference"]} */ one) => said(one.to) },
     ]} />`}`;
 }
 
-/** @param {any} value */
+/** @param {unknown} value */
 function said(value) {
   if (value === undefined) return "–";
   return html`<code>${typeof value === "object" ? JSON.stringify(value) : String(value)}</code>`;
