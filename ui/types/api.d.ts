@@ -2459,14 +2459,14 @@ export interface components {
             deploymentId: string;
             reason: string;
         };
-        /** @description `field`: the name of a setting, or `image`, `replicas`, `bounds`; of the infrastructure, a resource. */
+        /** @description `field`: the name of a setting, or `image`, `replicas`, `bounds`, `measure`; of the infrastructure, a resource. */
         "IgnoreRule-Input": {
             serviceId?: string | null;
             kind?: components["schemas"]["FindingKind"] | null;
             field?: string | null;
             reason: string;
         };
-        /** @description `field`: the name of a setting, or `image`, `replicas`, `bounds`; of the infrastructure, a resource. */
+        /** @description `field`: the name of a setting, or `image`, `replicas`, `bounds`, `measure`; of the infrastructure, a resource. */
         "IgnoreRule-Output": {
             serviceId?: string;
             kind?: components["schemas"]["FindingKind"];
