@@ -29,10 +29,11 @@ def _key(queue: str, sequence: int) -> str:
 
 
 class Journal:
-    """Without a shelf everything is forgotten with the process."""
+    """Without a shelf everything is forgotten with the process; no sequence number repeats within it."""
 
     def __init__(self, shelf: Shelf | None) -> None:
         self._shelf = shelf
+        self._unshelved: dict[str, int] = {}  # the next number of each entity, without a shelf
         self._gathered: list[_Change] | None = None
         for intent in shelf.all(_INTENTS).values() if shelf else ():
             self._carry_out([(kind, key, document) for kind, key, document in intent["changes"]])
@@ -94,9 +95,12 @@ class Journal:
 
     def reserve(self, entity: str) -> range:
         """Sequence numbers nobody has had."""
-        kept = self._shelf.get(_COUNTERS, entity) if self._shelf else None
-        start = kept["next"] if kept else 1
-        if self._shelf:
+        if self._shelf is None:
+            start = self._unshelved.get(entity, 1)
+            self._unshelved[entity] = start + _BLOCK
+        else:
+            kept = self._shelf.get(_COUNTERS, entity)
+            start = kept["next"] if kept else 1
             self._shelf.put(_COUNTERS, entity, {"next": start + _BLOCK})
         return range(start, start + _BLOCK)
 

@@ -15,6 +15,7 @@ import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
 from localazure.service_bus import Broker, Entities, QueueSpec, connection_string
+from localazure.service_bus.intake import Sequence
 from localazure.service_bus.journal import Journal
 from localazure.service_bus.message import Message
 from localazure.shelf import Shelf
@@ -216,4 +217,14 @@ async def test_messages_of_an_entity_that_is_no_longer_configured_wait_for_it(tm
     after = Broker(shelf, 0, both)
     assert [message.bare for message in after.find("dropped").queue.browse(1)] == [b"\x00\x53\x75\xa0\x01x"]
     assert time.time() - after.find("dropped").queue.browse(1)[0].enqueued < 5
+    shelf.close()
+
+
+@pytest.mark.parametrize("shelved", [True, False])
+def test_no_number_of_an_entity_comes_twice_however_many_there_are(tmp_path, shelved):
+    shelf = Shelf(tmp_path / "bus.sqlite")
+    journal = Journal(shelf if shelved else None)
+    one, other = Sequence("one", journal), Sequence("other", journal)
+    numbers = range(1, 2501)
+    assert [(one.next(), other.next()) for _ in numbers] == [(number, number) for number in numbers]
     shelf.close()
