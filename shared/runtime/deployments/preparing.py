@@ -111,11 +111,9 @@ class Preparing:
         policies: Standing,
     ) -> list[Planned]:
         """What differs between now and then, in one wave."""
-        planned = []
-        for service_id in sorted({*standing, *target}):
-            before, wanted = standing.get(service_id), target.get(service_id)
-            if wanted is not None:
-                wanted = await self._current(place, wanted, policies)
+        restored, planned = await self._current(place, target, policies), []
+        for service_id in sorted({*standing, *restored}):
+            before, wanted = standing.get(service_id), restored.get(service_id)
             if before != wanted:
                 planned.append(Planned(service_id=service_id, wave=0, wanted=wanted, before=before))
         return planned
@@ -130,33 +128,43 @@ class Preparing:
         """Every consumer as it runs, with the versions that its bindings are to go to."""
         found = await rotating.bindings(self.catalog.store, place, deployment.rotates or ())
         adopted = {one.secret_binding_id: one.turn.versions for _, one in found if one.turn}
+        consumers = {one.module_id: standing[one.module_id] for one in deployment.components}
+        renewed = await self._current(place, consumers, policies, adopted)
         order, planned = waves.ordered(deployment.components), []
-        for service_id in (one.module_id for one in deployment.components):
-            before = standing[service_id]
-            wanted = await self._current(place, before, policies, adopted)
+        for service_id, before in consumers.items():
+            wanted = renewed[service_id]
             workload = wanted.workload.model_copy(update={"release": deployment.deployment_id})
             wanted = wanted.model_copy(update={"workload": workload})
             planned.append(Planned(service_id=service_id, wave=order[service_id], wanted=wanted, before=before))
         return planned
 
     async def current(self, place: Place, placed: Placed) -> Placed:
-        """An earlier workload as it may run today: secrets at the version their binding has enabled now, and the
-        scaling policy that stands now, which a rollback leaves alone."""
-        return await self._current(place, placed, await self.policies.standing(place))
+        """`all_current` for one."""
+        service_id = placed.workload.service_id
+        return (await self.all_current(place, {service_id: placed}))[service_id]
+
+    async def all_current(self, place: Place, services: Mapping[str, Placed]) -> dict[str, Placed]:
+        """Earlier workloads as they may run today: secrets at the version their binding has enabled now, and the scaling
+        policies that stand now, which a rollback leaves alone. As many reads for all of them as for one."""
+        return await self._current(place, services, await self.policies.standing(place))
 
     async def _current(
         self,
         place: Place,
-        placed: Placed,
+        services: Mapping[str, Placed],
         policies: Standing,
         adopted: Adopted | None = None,
-    ) -> Placed:
-        workload = placed.workload
-        env = await self.resolver.refreshed(place, placed.configuration_id, workload.env, adopted)
-        policy = policies.get((workload.service_id, placed.target))
-        scaling = policy.honoured() if policy else None
-        wanted = {"env": env, "scaling": scaling, "replicas": _left(policy) or workload.replicas}
-        return placed.model_copy(update={"workload": workload.model_copy(update=wanted)})
+    ) -> dict[str, Placed]:
+        current = await self.resolver.current(place, services, adopted)
+        return {service_id: _honouring(placed, policies) for service_id, placed in current.items()}
+
+
+def _honouring(placed: Placed, policies: Standing) -> Placed:
+    """Scaled as its policy has it now."""
+    workload = placed.workload
+    policy = policies.get((workload.service_id, placed.target))
+    scaled = {"scaling": policy.honoured() if policy else None, "replicas": _left(policy) or workload.replicas}
+    return placed.model_copy(update={"workload": workload.model_copy(update=scaled)})
 
 
 def _pinned(planned: Planned, digests: Mapping[str, str]) -> Planned:

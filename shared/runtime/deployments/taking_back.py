@@ -53,11 +53,10 @@ async def run_wait_restored(deps: Deps, run: WaveRun) -> bool:
     """Whether what was restored serves alone and what was new is gone; waits up to a minute."""
     held, deployment, environment = await deps.hold(run, compensating=True)
     planned = await deps.plans.wave(held.place.partition, deployment.deployment_id, run.wave)
-    current = [
-        item.model_copy(update={"before": await deps.preparing.current(held.place, item.before)}) if item.before else item
-        for item in planned
-    ]
-    return await wait_until_as_planned(deps, run, environment, current, undo=True)
+    before = {item.service_id: item.before for item in planned if item.before}
+    current = await deps.preparing.all_current(held.place, before)
+    restored = [item.model_copy(update={"before": current.get(item.service_id)}) for item in planned]
+    return await wait_until_as_planned(deps, run, environment, restored, undo=True)
 
 
 async def run_finish_rollback(deps: Deps, run: FailingRun) -> None:

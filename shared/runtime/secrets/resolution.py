@@ -48,16 +48,23 @@ class Resolver:
             variables[key] = _referenced(bindings, key, value) if isinstance(value, SecretRef) else as_variable(value)
         return variables
 
-    async def current(self, place: Place, services: Mapping[str, Placed]) -> dict[str, Placed]:
-        """The same services with each secret at the version its own binding uses now, in two reads for all of them."""
-        referring = [placed for placed in services.values() if _refers(placed.workload.env)]
-        named = sorted({placed.configuration_id for placed in referring if placed.configuration_id})
+    async def current(
+        self, place: Place, services: Mapping[str, Placed], adopted: Adopted | None = None
+    ) -> dict[str, Placed]:
+        """The same services with each secret at the version its own binding uses now, or at the `adopted` one (two
+        bindings may name one secret), in two reads for all of them.
+
+        The configuration that made a service's variables says which binding is whose. What is not bound any more stays as
+        it was.
+        """
+        referring = {key: placed for key, placed in services.items() if _refers(placed.workload.env)}
+        named = sorted({placed.configuration_id for placed in referring.values() if placed.configuration_id})
         found = await self.configurations.several(place, named)
         values = {ident: one.values for ident, one in found.items()}
         bindings = await self._bindings(place, [value for one in values.values() for value in one.values()])
         changed = {
-            placed.workload.service_id: _at_current(bindings, values.get(placed.configuration_id or "", {}), placed)
-            for placed in referring
+            key: _at_current(bindings, adopted or {}, values.get(placed.configuration_id or "", {}), placed)
+            for key, placed in referring.items()
         }
         return {**services, **changed}
 
@@ -80,28 +87,15 @@ class Resolver:
                     found.append(Use(service_id, named.binding_id, named.name, value.version))
         return found
 
-    async def refreshed(
-        self, place: Place, configuration_id: str | None, env: Variables, adopted: Adopted | None = None
-    ) -> Variables:
-        """The same variables with each secret at the version its own binding uses now, or at the `adopted` one: two
-        bindings may name one secret.
-
-        The configuration that made them says which binding is whose. What is not bound any more stays as it was.
-        """
-        if configuration_id is None or not _refers(env):
-            return dict(env)
-        configuration = await self.configurations.find(place, configuration_id)
-        values = configuration.values if configuration else {}
-        bindings = await self._bindings(place, values.values())
-        return {key: _current(bindings, adopted or {}, values.get(key), value) for key, value in env.items()}
-
 
 def _refers(env: Variables) -> bool:
     return any(isinstance(value, SecretReference) for value in env.values())
 
 
-def _at_current(bindings: Mapping[str, SecretBinding], values: Mapping[str, Value], placed: Placed) -> Placed:
-    env = {key: _current(bindings, {}, values.get(key), value) for key, value in placed.workload.env.items()}
+def _at_current(
+    bindings: Mapping[str, SecretBinding], adopted: Adopted, values: Mapping[str, Value], placed: Placed
+) -> Placed:
+    env = {key: _current(bindings, adopted, values.get(key), value) for key, value in placed.workload.env.items()}
     return placed.model_copy(update={"workload": placed.workload.model_copy(update={"env": env})})
 
 

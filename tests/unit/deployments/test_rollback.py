@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from shared.events.envelope import EventType
@@ -10,6 +12,7 @@ from shared.operations.model import OperationKind
 from shared.runtime.deployments.model import DeploymentStatus
 from shared.runtime.health.document import HealthStatus
 from shared.runtime.secrets.model import SecretBinding
+from shared.store.port import Row
 from shared.targets.port import SecretReference
 from tests.unit.deployments.driving import released, rolled_back
 from tests.unit.doubles.engine import Engine
@@ -198,6 +201,30 @@ async def test_another_binding_of_the_same_secret_says_nothing_about_this_ones_v
     await released(world, component("api", "1"), configurationId=configuration)
     await rolled_back(world, await released(world, component("api", "2")))
     assert variables(world, "1")["DB"] == SecretReference(vault_uri=VAULT, secret_name="db-password", version=OLD)
+
+
+async def test_what_restored_services_refer_to_is_read_once_for_all_of_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.vault.holds("db-password", OLD)
+    binding = await world.bind({"name": "db", "secretName": "db-password"})
+    configuration = await world.publish({"DB": {"secretRef": f"{binding}/db"}})
+    names = [f"api-{number}" for number in range(5)]
+    deployment = await released(world, *[component(name) for name in names], configurationId=configuration)
+    snapshot = await world.catalog.snapshot(world.place, deployment)
+    assert snapshot is not None
+    await rotate(world, binding, NEW)
+    gather, asked = world.store.gather, list[str]()
+
+    async def noting(partition: str, keys: Sequence[str]) -> dict[str, Row]:
+        asked.extend(keys)
+        return await gather(partition, keys)
+
+    monkeypatch.setattr(world.store, "gather", noting)
+    current = await world.preparing.all_current(world.place, snapshot.services)
+    reference = SecretReference(vault_uri=VAULT, secret_name="db-password", version=NEW)
+    assert {name: placed.workload.env["DB"] for name, placed in current.items()} == dict.fromkeys(names, reference)
+    assert sorted(asked) == sorted([configuration, binding])
 
 
 @pytest.mark.parametrize("automatic", [True, False])
