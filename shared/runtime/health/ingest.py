@@ -59,13 +59,16 @@ class ReportedCheck(Record):
 
 
 class Observation(Record):
-    """How a service was when somebody looked. `source`: who looked; without it, the calling client."""
+    """How a service was when somebody looked. `source`: who looked; without it, the calling client. `observed_revision`:
+    of what was looked at, as its target labels it and a gate's samples name it; it alone tells two revisions of one image
+    apart."""
 
     service_id: Name
     status: HealthStatus
     checks: Annotated[list[ReportedCheck], Field(max_length=MAX_CHECKS)] = []
     observed_at: AwareDatetime
     observed_image: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    observed_revision: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
     source: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
 
 
@@ -237,6 +240,7 @@ def _reported(observation: Observation, last: ReportedHealth | None, client_id: 
         since=last.since if last is not None and same else observation.observed_at,
         source=observation.source or client_id[:64],
         image=observation.observed_image,
+        revision=observation.observed_revision,
     )
 
 

@@ -24,6 +24,7 @@ class ReportedHealth(Record):
     since: datetime  # when it first reported this status
     source: str  # who says so
     image: str | None = None
+    revision: str | None = None
 
     def as_health(self) -> ServiceHealth:
         return ServiceHealth(

@@ -1,9 +1,9 @@
 """What agents inside a network tell a gate that cannot look there itself.
 
 A report stands in for a look only where no address of the new revision can be reached from here, and only if it is of the
-new revision: it was taken after the apply, it names the revision's image, and that image is not the one that ran before (a
-report names no revision, so that of the same image it could be either). It counts while it is fresh. All else leaves the
-sample as it was, which never promotes.
+new revision: it was taken after the apply, and it names the revision. One that names none (over gRPC, whose contract has no
+field for it) is of the revision whose image it names, if that image is not the one that ran before: else it could be of
+either. It counts while it is fresh. All else leaves the sample as it was, which never promotes.
 """
 
 from __future__ import annotations
@@ -24,13 +24,19 @@ OUT_OF_REACH = frozenset({UNADDRESSED, "blocked-address", "unresolved", "unreach
 class Awaited:
     """What a report has to be of."""
 
+    revision: str
     images: frozenset[str]  # of the new revision, as it is shown and as it is deployed
     before: frozenset[str]  # of what ran until the apply
     applied_at: datetime
 
     @classmethod
     def of(cls, wanted: Workload, before: Workload | None, applied_at: datetime) -> Awaited:
-        return cls(_images(wanted), _images(before) if before else frozenset(), applied_at)
+        return cls(wanted.revision, _images(wanted), _images(before) if before else frozenset(), applied_at)
+
+    def is_of(self, report: ReportedHealth) -> bool:
+        if report.revision is not None:
+            return report.revision == self.revision
+        return report.image in self.images and report.image not in self.before
 
 
 def _images(workload: Workload) -> frozenset[str]:
@@ -59,5 +65,4 @@ def told(sample: Sample, awaited: Awaited, reports: Mapping[str, ReportedHealth]
 
 
 def _is_evidence(report: ReportedHealth, awaited: Awaited, now: datetime) -> bool:
-    of_the_new_one = report.image in awaited.images and report.image not in awaited.before
-    return of_the_new_one and awaited.applied_at < report.observed_at <= now <= report.observed_at + FRESH
+    return awaited.is_of(report) and awaited.applied_at < report.observed_at <= now <= report.observed_at + FRESH

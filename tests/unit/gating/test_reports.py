@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -31,12 +32,20 @@ async def walled(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-async def report(world: World, status: HealthStatus = HealthStatus.HEALTHY, *, of: str = NEW, age: float = 0.0) -> None:
+async def report(
+    world: World,
+    status: HealthStatus = HealthStatus.HEALTHY,
+    *,
+    of: str | None = NEW,
+    age: float = 0.0,
+    revision: str | None = None,
+) -> None:
     seen = Observation(
         service_id="api",
         status=status,
         observed_at=world.clock() - timedelta(seconds=age),
         observed_image=of,
+        observed_revision=revision,
         source="agent-weu",
     )
     request = HealthResultsRequest(results=[seen])
@@ -51,6 +60,7 @@ async def released(
     every: float | None = 1.0,
     tag: str = "2",
     configuration_id: str | None = None,
+    which: Callable[[World], str] | None = None,
     **told: Any,
 ) -> Any:
     """A release with an agent that reports each so many seconds (None: never again after the apply)."""
@@ -60,7 +70,7 @@ async def released(
         await pauses(seconds)
         if every is not None and (world.clock() - last[0]).total_seconds() >= every:
             last[0] = world.clock()
-            await report(world, **told)
+            await report(world, **{**told, "revision": which(world) if which else None})
 
     object.__setattr__(world.deploying, "sleep", sleep)
     named = {"configurationId": configuration_id} if configuration_id else {}
@@ -93,6 +103,29 @@ async def test_a_report_that_it_is_unhealthy_fails_it(walled: World) -> None:
 async def test_no_other_report_promotes(walled: World, told: dict[str, Any]) -> None:
     await report(walled, of=told.get("of", NEW))  # from before the apply
     deployment = await released(walled, **told)
+    assert (deployment.status, deployment.error.code) == (DeploymentStatus.ROLLED_BACK, "GateInconclusive")
+
+
+def newest(world: World) -> str:
+    """The label of what was applied last, as an agent beside it reads it."""
+    return list(world.apps.services["api"].revisions)[-1]
+
+
+def oldest(world: World) -> str:
+    return next(iter(world.apps.services["api"].revisions))
+
+
+@pytest.mark.parametrize("image_too", [OLD, None])
+async def test_a_report_that_names_the_revision_is_of_it_whatever_its_image(walled: World, image_too: str | None) -> None:
+    configuration = await walled.publish({"LEVEL": "debug"})
+    deployment = await released(walled, tag="1", of=image_too, configuration_id=configuration, which=newest)
+    assert deployment.status is DeploymentStatus.COMPLETED
+    samples = (await walled.gate_of(deployment.deployment_id)).evidence.samples
+    assert (samples[-1].detail, samples[-1].revision) == ("reported by agent-weu", newest(walled))
+
+
+async def test_a_report_that_names_the_old_revision_is_none_of_the_new_one(walled: World) -> None:
+    deployment = await released(walled, which=oldest)
     assert (deployment.status, deployment.error.code) == (DeploymentStatus.ROLLED_BACK, "GateInconclusive")
 
 
