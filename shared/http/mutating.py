@@ -30,7 +30,7 @@ from shared.kernel.errors import (
     ValidationFailed,
 )
 from shared.kernel.record import Record
-from shared.operations.intent import Answer, Intent, Remembered
+from shared.operations.intent import KEPT, Answer, Intent, Remembered
 from shared.operations.rehearsal import Rehearsal, Rehearsed
 from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.store import keys
@@ -63,6 +63,7 @@ class Attempt:
     document: Mapping[str, Any] = field(default_factory=dict)  # the body, as soon as it could be read
     place: Place | None = None
     own: str = ""
+    own_before: str = ""  # what the same key stood for in the window before this one
     key: str | None = None
     permits: dict[str, Permit] = field(default_factory=dict)
 
@@ -83,8 +84,10 @@ class Attempt:
             validated()  # names the field that is missing
             raise NotFound("environment", "")
         idempotency_key = key_of(request.headers)
-        self.own = self._own_part(ident, idempotency_key)
-        self.key = keys.idempotency(self.own) if idempotency_key else None
+        if idempotency_key is None:
+            self.own = self.parts.draw()
+        else:
+            self._take_key(ident, idempotency_key)
         for _ in range(TRIES):
             try:
                 return await self._once(ident, validated, matched)
@@ -154,10 +157,7 @@ class Attempt:
         """The environment, and the answer that stands under the caller's key: one round trip for both."""
         others = [self.key] if self.key else []
         if ident is None:
-            made = Place(self.caller.tenant_id, ids.environment_id(self.own))
-            remembered = await self.parts.journal.store.get(made.partition, self.key) if self.key else None
-            self.place = made if remembered else None
-            return None, remembered
+            return None, await self._made_before()
         admitted = await self.parts.isolation.admit(self.caller.tenant_id, ident, *others)
         if ENVIRONMENT in self.match.params and admitted.environment.environment_id != ident:
             raise NotFound("environment", ident)
@@ -167,6 +167,17 @@ class Attempt:
                 raise closed
             rehearsal.meet(closed)
         return admitted, admitted.rows.get(self.key) if self.key else None
+
+    async def _made_before(self) -> Row | None:
+        """The answer to a key that makes an environment: it stands in the partition of what it made."""
+        if self.key is None:
+            return None
+        for own in (self.own, self.own_before):
+            made = Place(self.caller.tenant_id, ids.environment_id(own))
+            if remembered := await self.parts.journal.store.get(made.partition, self.key):
+                self.place = made
+                return remembered
+        return None
 
     def _environment(self, document: Mapping[str, Any]) -> str | None:
         """The id that leads to the environment: from the path, else from the body; None when there is none."""
@@ -178,12 +189,18 @@ class Attempt:
             return None
         return named if ids.is_environment_id(named) else ""
 
-    def _own_part(self, ident: str | None, idempotency_key: str | None) -> str:
-        if idempotency_key is None:
-            return self.parts.draw()
+    def _take_key(self, ident: str | None, idempotency_key: str) -> None:
+        """The row of the key's answer is always the same one, so that of all who race one commits. What it makes has the
+        ids of its window, which is as long as an answer is kept: where the answer is gone the ids are free."""
         caller = self.caller
         scope = (caller.tenant_id, caller.client_id, self.match.route.action, self.match.route.path, ident or "")
-        return ids.derived(self.parts.signing_key, "idempotency", *scope, idempotency_key)
+
+        def derived(*more: str) -> str:
+            return ids.derived(self.parts.signing_key, "idempotency", *scope, idempotency_key, *more)
+
+        window = int(self.parts.journal.clock().timestamp() // KEPT.total_seconds())
+        self.key = keys.idempotency(derived())
+        self.own, self.own_before = derived(str(window)), derived(str(window - 1))
 
     def _permit(self, request: Mapping[str, Any]) -> Callable[[str | None, str], Any]:
         async def permit(environment_id: str | None, stage: str) -> Permit:

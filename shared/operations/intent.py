@@ -2,7 +2,8 @@
 
 The use case loads, decides and commits once; everything here belongs to that one commit: the ids it may use, the
 permit of the policy point, the row under which its answer is remembered. With an Idempotency-Key the ids are derived
-from it, so racers compute the same ones, one commit wins and the others read the winner's answer.
+from it, so racers compute the same ones, one commit wins and the others read the winner's answer. They are derived from
+the day, too: a key that is used again after its answer was let go makes something new.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from shared.operations.model import Operation, OperationKind
 from shared.operations.rehearsal import Effect, Rehearsal, Rehearsed
 
 T = TypeVar("T")
+KEPT = timedelta(hours=24)  # the answer to a key, at least
 
 
 class Remembered(Record):

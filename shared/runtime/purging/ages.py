@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from shared.operations.intent import KEPT
+
 
 @dataclass(frozen=True)
 class Ages:
-    answers: timedelta = timedelta(hours=24)  # to idempotency keys
+    answers: timedelta = KEPT  # to idempotency keys
     health: timedelta = timedelta(days=30)
     findings: timedelta = timedelta(days=90)  # resolved ones, since they were last seen
     history: timedelta = timedelta(days=365)  # the log, and deployments and operations that have ended

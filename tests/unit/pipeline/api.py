@@ -143,6 +143,10 @@ class Api:
         body = {"tenantId": environment.tenant_id, "label": label}
         return await self.ask("POST", f"/environments/{environment.environment_id}/label", body, **more)
 
+    async def publish(self, environment: Environment, *, idempotency_key: str, **values: str) -> Response:
+        about = {"tenantId": environment.tenant_id, "environmentId": environment.environment_id}
+        return await self.ask("POST", "/configurations", {**about, "values": values}, idempotency_key=idempotency_key)
+
     async def rewrite(self, environment: Environment, key: str, **members: Any) -> None:
         """Change a stored row of an environment behind the pipeline's back."""
         partition = keys.partition_of(environment.tenant_id, environment.environment_id)

@@ -8,6 +8,7 @@ from shared.events.journal import Outcome
 from shared.kernel import ids
 from shared.runtime.environments.index import LISTED
 from shared.store import keys
+from shared.store.port import Delete
 from tests.unit.operations.world import TENANT
 from tests.unit.pipeline.api import ALL, KEY, Api, document, environment_id_of, seed
 
@@ -68,7 +69,8 @@ async def test_ids_made_of_a_key_are_not_guessed_from_it(api: Api) -> None:
     """They follow from the platform's own secret, the purpose, the caller, the route and the key."""
     answer = await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
     scope = (TENANT, "control-plane", "environments.provision", "/environments", "")
-    assert environment_id_of(answer) == ids.environment_id(ids.derived(KEY, "idempotency", *scope, "k-1"))
+    window = str(int(api.world.time().timestamp()) // 86400)
+    assert environment_id_of(answer) == ids.environment_id(ids.derived(KEY, "idempotency", *scope, "k-1", window))
 
 
 async def test_a_replay_is_told_in_the_log_of_its_environment(api: Api) -> None:
@@ -144,6 +146,62 @@ async def test_a_replay_answers_what_was_true_then_whatever_if_match_says_now(ap
     etag = (await api.ask("GET", f"/environments/{environment.environment_id}")).headers["ETag"]
     assert (await api.label(environment, "x", if_match=etag, idempotency_key="k-1")).status == 200
     assert (await api.label(environment, "x", if_match=etag, idempotency_key="k-1")).status == 200
+
+
+# A key's life: its answer is kept for a day, whichever day that began on.
+
+
+async def forgotten(api: Api) -> None:
+    """What the purge leaves a day later."""
+    api.world.time.passes(hours=24, minutes=5)
+    for name in api.world.store.everything:
+        rows = await api.world.store.list(name, "idem-", limit=10)
+        if rows:
+            await api.world.store.commit(name, api.world.draw(), [Delete(row.key, row.version) for row in rows])
+
+
+async def test_a_day_has_its_own_answers_and_those_of_the_day_before(api: Api) -> None:
+    environment = await api.ready(name="standing")
+    made = await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    published = await api.publish(environment, A="1", idempotency_key="k-1")
+    api.world.time.passes(hours=23)
+    assert (await api.ask("POST", "/environments", seed(), idempotency_key="k-1")).body == made.body
+    assert (await api.publish(environment, A="1", idempotency_key="k-1")).body == published.body
+    other = await api.ask("POST", "/environments", seed(name="another"), idempotency_key="k-1")
+    assert document(other)["code"] == "IdempotencyKeyReused"
+
+
+async def test_a_key_whose_answer_is_gone_is_as_good_as_new(api: Api) -> None:
+    environment = await api.ready(name="standing")
+    first = await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    published = await api.publish(environment, A="1", idempotency_key="k-1")
+    await forgotten(api)
+    second = await api.ask("POST", "/environments", seed(name="another"), idempotency_key="k-1")
+    assert (first.status, second.status) == (202, 202)
+    assert environment_id_of(first) != environment_id_of(second)
+    again = await api.publish(environment, A="1", idempotency_key="k-1")
+    assert (again.status, document(again)["version"]) == (201, document(published)["version"] + 1)
+    assert (await api.publish(environment, A="1", idempotency_key="k-1")).body == again.body
+
+
+async def test_who_asks_again_for_what_stands_learns_that_it_does(api: Api) -> None:
+    await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    await forgotten(api)
+    answer = await api.ask("POST", "/environments", seed(), idempotency_key="k-1")
+    assert (answer.status, document(answer)["code"]) == (409, "NameTaken")
+
+
+async def test_racers_on_both_sides_of_midnight_make_one_change(api: Api) -> None:
+    environment = await api.ready()
+    racers = []
+
+    async def the_other() -> None:
+        api.world.time.passes(hours=13)
+        racers.append(await api.publish(environment, A="1", idempotency_key="k-1"))
+
+    api.world.store.interludes.append(the_other)
+    answer = await api.publish(environment, A="1", idempotency_key="k-1")
+    assert (answer.status, answer.body) == (201, racers[0].body)
 
 
 async def test_a_key_that_is_no_key_is_malformed(api: Api) -> None:
