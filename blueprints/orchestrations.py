@@ -24,7 +24,7 @@ from shared.operations.runs import CancelRequested
 from shared.runtime.decommissioning import activities as decommissioning
 from shared.runtime.decommissioning import orchestrator as decommission
 from shared.runtime.deployments import activities as deploying
-from shared.runtime.deployments import gating, promotion, taking_back
+from shared.runtime.deployments import gating, pausing, promotion, taking_back
 from shared.runtime.deployments import orchestrator as deployment
 from shared.runtime.drift import activities as adopting
 from shared.runtime.drift import orchestrator as adoption
@@ -74,8 +74,8 @@ ACTIVITIES: Mapping[str, tuple[str, type[Run], Body]] = {
     deployment.BEGIN_WAVE: ("deploying", deploying.WaveRun, deploying.run_begin_wave),
     deployment.APPLY: ("deploying", deploying.ServiceRun, deploying.run_apply),
     deployment.JUDGE: ("deploying", deploying.WaveRun, gating.run_judge),
-    deployment.PAUSE: ("deploying", deploying.FailingWaveRun, gating.run_pause),
-    deployment.DECIDED: ("deploying", deploying.WaveRun, gating.run_decided),
+    deployment.PAUSE: ("deploying", deploying.FailingWaveRun, pausing.run_pause),
+    deployment.DECIDED: ("deploying", deploying.WaveRun, pausing.run_decided),
     deployment.PROMOTE: ("deploying", Run, promotion.run_promote),
     deployment.ALONE: ("deploying", Run, promotion.run_wait_alone),
     deployment.COMPLETE: ("deploying", Run, promotion.run_complete),

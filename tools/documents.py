@@ -18,7 +18,6 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 '''
 SIMPLE = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
-LINE = 124
 
 
 def rendered() -> str:

@@ -11,8 +11,6 @@ from typing import Final
 CONTAINER_APPS: Final = "2026-07-01"  # Microsoft.App, azure-mgmt-appcontainers 5.1
 RESOURCES: Final = "2025-04-01"  # Microsoft.Resources, azure-mgmt-resource
 KEY_VAULT: Final = "2026-05-15"  # Microsoft.KeyVault, azure-mgmt-keyvault 14.1
-MANAGED_IDENTITY: Final = "2024-11-30"  # Microsoft.ManagedIdentity, azure-mgmt-msi 7.1
-CONTAINER_SERVICE: Final = "2026-08-01"  # Microsoft.ContainerService, azure-mgmt-containerservice 41.8
 AUTHORIZATION: Final = "2022-04-01"  # Microsoft.Authorization role assignments, azure-mgmt-authorization 4.0
 WEB: Final = "2025-05-01"  # Microsoft.Web, azure-mgmt-web 11.0
 AUTOSCALE: Final = "2022-10-01"  # Microsoft.Insights autoscale settings, azure-mgmt-monitor 7.0

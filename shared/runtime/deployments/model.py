@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -14,9 +13,9 @@ from shared.kernel.ids import EnvironmentId, OperationId
 from shared.kernel.record import Record
 from shared.operations.model import OperationError
 from shared.runtime.catalog.model import Placed
+from shared.runtime.deployments.gates import GateState
 from shared.runtime.environments.model import ComputeTarget, Name, TenantId
-from shared.runtime.health.witness import Sample
-from shared.runtime.rollout.gate import Evidence, GatePolicy, Verdict
+from shared.runtime.rollout.gate import GatePolicy
 from shared.targets.port import HealthProbe
 
 MAX_COMPONENTS = 200
@@ -140,9 +139,6 @@ class Phase(StrEnum):
     CANCELED = "Canceled"
 
 
-PER_WAVE = frozenset({Phase.ROLLING_OUT, Phase.HEALTH_GATING, Phase.ROLLING_BACK})
-
-
 class DeploymentBegun(Record):
     """What POST /deployments answers: the seed's three fields; a rollback also names what it undoes."""
 
@@ -158,45 +154,6 @@ class HistoryEntry(Record):
     started_at: datetime
     ended_at: datetime | None = None
     detail: str | None = None
-
-
-class Override(Record):
-    """A person went on in spite of the verdict, and says why."""
-
-    by: str
-    at: datetime
-    reason: str
-
-
-class GateOutcome(Record):
-    verdict: Verdict | None = None
-    healthy_since: datetime | None = None
-    overridden: Override | None = None
-
-
-class GateState(GateOutcome):
-    """A gate as the API renders it, with what was decided about it before a person had it judged again."""
-
-    samples: list[Sample]
-    earlier: list[GateState] | None = None
-
-
-class Gate(GateOutcome):
-    """A row per wave (`dep-<id>~<wave>`), shown in the wave's HealthGating entry.
-
-    When a person has it judged again, what was decided before stays as a row of its own beside it, with its evidence.
-    """
-
-    wave: int
-    policy: GatePolicy
-    judgement: int = 0  # how often it was decided before
-    evidence: Evidence = Evidence()
-    reopened_at: datetime | None = None  # by a person; evidence from before does not count
-
-    def shown(self, earlier: Sequence[Gate] = ()) -> dict[str, Any]:
-        """As `GateState`, with what was `earlier` decided about the same wave."""
-        document = self.document(GateOutcome) | {"samples": [sample.document() for sample in self.evidence.samples]}
-        return document | ({"earlier": [gate.shown() for gate in earlier]} if earlier else {})
 
 
 class DriftAction(StrEnum):
@@ -278,13 +235,3 @@ class Deployment(DeploymentReport):
             word = "remediation" if self.drift.action is DriftAction.REMEDIATE else "adoption"
             return f"{word} of {self.drift.service_id} ({self.drift.kind})"
         return f"rollback to {self.release_ref}" if self.rollback_of else f"deployment of {self.release_ref}"
-
-
-def gate_key(deployment_id: str, wave: int) -> str:
-    """Sorts right after the deployment's own row, so that one read brings both."""
-    return f"{deployment_id}~{wave:03d}"
-
-
-def earlier_key(deployment_id: str, gate: Gate) -> str:
-    """Where a decided gate is kept when it is judged again."""
-    return f"{gate_key(deployment_id, gate.wave)}~{gate.judgement:03d}"

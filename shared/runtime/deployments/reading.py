@@ -12,8 +12,9 @@ from shared.kernel.errors import NotFound, ValidationFailed
 from shared.kernel.ids import environment_of
 from shared.runtime.catalog.model import Placed, Snapshot
 from shared.runtime.deployments.comparison import Comparison, compared
+from shared.runtime.deployments.gates import Gate
 from shared.runtime.deployments.listed import LISTED
-from shared.runtime.deployments.model import Deployment, DeploymentReport, Gate, Phase
+from shared.runtime.deployments.model import Deployment, DeploymentReport, Phase
 from shared.runtime.deployments.preparing import overlaid
 from shared.runtime.environments.found import page
 from shared.runtime.rollout.plan import Planned, content_hash

@@ -10,7 +10,7 @@ import pytest
 
 from shared.kernel.errors import Refused
 from shared.operations.model import Operation
-from shared.runtime.deployments.model import Gate, gate_key
+from shared.runtime.deployments.gates import Gate, gate_key
 from shared.runtime.deployments.orchestrator import APPLY, JUDGE, PROMOTE
 from shared.runtime.health.document import Format
 from shared.runtime.health.prober import Evidence

@@ -36,7 +36,8 @@ from shared.runtime.decommissioning import activities as decommissioning
 from shared.runtime.deployments import activities as deploying
 from shared.runtime.deployments.acceptance import Acceptance
 from shared.runtime.deployments.beginning import Beginning
-from shared.runtime.deployments.model import Deployment, DeployRequest, Gate, gate_key
+from shared.runtime.deployments.gates import Gate, gate_key
+from shared.runtime.deployments.model import Deployment, DeployRequest
 from shared.runtime.deployments.preparing import Preparing
 from shared.runtime.deployments.projection import Projection
 from shared.runtime.deployments.reading import DeploymentReader

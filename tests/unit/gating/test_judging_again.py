@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from shared.operations.model import Operation, OperationStatus
-from shared.runtime.deployments.model import DeploymentStatus, Gate, gate_key
+from shared.runtime.deployments.gates import Gate, gate_key
+from shared.runtime.deployments.model import DeploymentStatus
 from shared.runtime.rollout.gate import Expected, Verdict, judge
 from shared.runtime.rollout.plan import Planned
 from shared.store import keys

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from shared.operations.model import OPEN
-from shared.runtime.deployments.model import PER_WAVE, Phase
+from shared.runtime.deployments.model import Phase
 from tests.unit.doubles.engine import Death, Engine, History, died
 from tests.unit.doubles.world import World, deployment_of, no_repeats
 from tests.unit.interventions.scenes import POLL, SCENES, Play, Scene, end_of, opened
 
+PER_WAVE = {Phase.ROLLING_OUT, Phase.HEALTH_GATING, Phase.ROLLING_BACK}  # each stands once a wave in a history
 OUTAGE = 3.0  # seconds
 EACH = pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys())
 

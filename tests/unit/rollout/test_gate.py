@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.runtime.deployments.model import Gate
+from shared.runtime.deployments.gates import Gate
 from shared.runtime.health.witness import Sample
 from shared.runtime.rollout.gate import Evidence, GatePolicy, Verdict, judge
 from tests.unit.rollout.timelines import (
