@@ -8,6 +8,7 @@ included: what a service does not have, it will not have in a minute either.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,6 +20,9 @@ _LONGEST_WAIT = 3600.0
 
 # 409s that end by themselves. ARM: "azure-resource-manager/troubleshooting"; Container Apps: its management SDK's samples.
 _PASSING_CONFLICTS = frozenset({"conflictingserveroperation", "resourcegroupbeingdeleted", "anotheroperationinprogress"})
+# Many codes say nothing by themselves (Conflict, MessagingGatewayConflict, AKS's OperationNotAllowed); the message does.
+# The operation it tells of may be our own, whose answer was lost.
+_UNDER_WAY = re.compile(r"another (conflicting )?operation\b.* in progress", re.IGNORECASE)
 
 
 def judged(dependency: str, status: int, headers: Mapping[str, str], code: str, message: str) -> RuntimeCloudError:
@@ -30,9 +34,8 @@ def judged(dependency: str, status: int, headers: Mapping[str, str], code: str, 
 
 def _passes(status: int, code: str, message: str) -> bool:
     if status == 409:
-        if code.lower() == "conflict":  # says nothing by itself; the operation may be our own, whose answer was lost
-            return "another operation" in message and "in progress" in message
-        return code.lower().endswith("inprogress") or code.lower() in _PASSING_CONFLICTS
+        passes = code.lower().endswith("inprogress") or code.lower() in _PASSING_CONFLICTS
+        return passes or _UNDER_WAY.search(message) is not None
     return status in (408, 429) or (status >= 500 and status != 501)
 
 

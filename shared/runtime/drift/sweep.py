@@ -28,7 +28,7 @@ from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Isolation
 from shared.runtime.environments.sweeping import provisioned, visit_shard
 from shared.store import keys
-from shared.store.port import Change, Conflict
+from shared.store.port import Conflict
 from shared.store.reading import read
 
 log = logging.getLogger(__name__)
@@ -52,11 +52,10 @@ async def scan_shard(deps: Deps, shard: int, tick: datetime) -> None:
     await visit_shard(deps.journal.store, shard, one)
 
 
-async def scan_environment(deps: Deps, place: Place, started: datetime, *, beside: Sequence[Change] = ()) -> bool:
+async def scan_environment(deps: Deps, place: Place, started: datetime) -> bool:
     """Compare a provisioned environment that nothing is changing with what is wanted there; whether it was.
 
-    `started` is the tick; `beside` is committed with the last of the scan. Key: (environment, tick). Raises
-    `Transient` when the store cannot be asked, `Unreadable`.
+    `started` is the tick. Key: (environment, tick). Raises `Transient` when the store cannot be asked, `Unreadable`.
     """
     ground = await _ground(deps, place, started)
     if ground is None:
@@ -72,7 +71,7 @@ async def scan_environment(deps: Deps, place: Place, started: datetime, *, besid
     postings = [posting for posting in ledger.post(standing, compared, now) if ground.may_write(posting.finding)]
     try:
         scan = _scan(compared, [name for name in names if name not in observed], wanted.targets, started, now)
-        await Writing(deps.journal, ground).write(postings, scan, beside)
+        await Writing(deps.journal, ground).write(postings, scan)
     except Conflict as conflict:
         log.info("a drift scan of %s is void: %s changed meanwhile", place.environment_id, conflict.key)
         return False

@@ -19,7 +19,7 @@ from shared.runtime.drift.ground import Ground
 from shared.runtime.drift.ledger import Posting
 from shared.runtime.drift.model import Finding, Scan
 from shared.store import keys
-from shared.store.port import Change, Conflict, Row
+from shared.store.port import Conflict, Row
 
 FINDINGS = 40  # in one transaction: with an event each, their outbox rows and the rest, 84 of the table's 100 changes
 NAMED = 5  # findings in a summary
@@ -31,8 +31,8 @@ class Writing:
     journal: Journal
     ground: Ground
 
-    async def write(self, postings: Sequence[Posting], scan: Scan, beside: Sequence[Change] = ()) -> None:
-        """Write all of it, `beside` with the last. Raises `Conflict`, which names the row that changed, when it is void.
+    async def write(self, postings: Sequence[Posting], scan: Scan) -> None:
+        """Write all of it. Raises `Conflict`, which names the row that changed, when it is void.
 
         Findings with another status go first: those commits have a log row, the rest has none.
         """
@@ -42,7 +42,7 @@ class Writing:
         while len(rest) > FINDINGS:
             await self._commit(cause, slot, rest[:FINDINGS])
             rest, slot = rest[FINDINGS:], await self._same_slot()
-        await self._commit(cause, slot, rest, scan, beside)
+        await self._commit(cause, slot, rest, scan)
 
     async def _commit(
         self,
@@ -50,7 +50,6 @@ class Writing:
         slot: Row,
         postings: Sequence[Posting],
         scan: Scan | None = None,
-        beside: Sequence[Change] = (),
     ) -> None:
         admitted = self.ground.admitted
         kind = "drift.detected" if any(posting.announced for posting in postings) else "drift.resolved"
@@ -58,7 +57,6 @@ class Writing:
         resource = moved[0].finding_id if len(moved) == 1 else self.ground.environment_id
         tx = Transaction(admitted.place, cause, kind, resource, _told(postings))
         tx.replace(slot, admitted.slot)
-        tx.changes.extend(beside)
         for posting in postings:
             finding = posting.finding
             tx.write(self.ground.rows.get(finding.finding_id), finding.finding_id, finding)

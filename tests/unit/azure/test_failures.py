@@ -86,7 +86,14 @@ def test_what_is_no_failure_of_the_dependency_passes() -> None:
         raise ZeroDivisionError
 
 
-def test_a_conflict_without_a_word_of_its_own_passes_when_an_operation_is_in_progress() -> None:
-    busy = "Cannot modify 'log-1' because another operation on it is in progress."
-    assert type(judged("arm", 409, {}, "Conflict", busy)) is Transient
-    assert type(judged("arm", 409, {}, "Conflict", "Website with given name one already exists.")) is Refused
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("Conflict", "Cannot modify 'log-1' because another operation on it is in progress."),
+        ("MessagingGatewayConflict", "SubCode=40901. Another conflicting operation is in progress. Tracking id …"),
+        ("OperationNotAllowed", "Operation is not allowed: Another Operation (Updating) is in progress, please wait."),
+    ],
+)
+def test_a_conflict_passes_when_its_message_says_that_an_operation_is_in_progress(code: str, message: str) -> None:
+    assert type(judged("arm", 409, {}, code, message)) is Transient
+    assert type(judged("arm", 409, {}, code, "Website with given name one already exists.")) is Refused
