@@ -1,6 +1,7 @@
-"""`python -m runtime_grpc.generate`: make `generated/` anew from `protos/`. Needs grpcio-tools, which only tests install.
+"""`python -m runtime_grpc.generate`: make the messages anew from `protos/`. Needs grpcio-tools, which only tests install.
 
-What was made with is written beside it (`generated/made-with.txt`); a test holds what is checked in against a fresh run.
+They stand twice: in `generated/` for the server, and in the typed client, which is installed without the platform. What was
+made with is written beside them (`made-with.txt`); a test holds what is checked in against a fresh run.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PROTOS, GENERATED = HERE / "protos", HERE / "generated"
+PROTOS = HERE / "protos"
+GENERATED = (HERE / "generated", HERE.parent / "clients" / "runtime_client" / "generated")
 MADE_WITH = "made-with.txt"
 PROTO = "connectsoft/factory/runtime/v1/runtime.proto"
 
@@ -24,4 +26,5 @@ def generate(into: Path) -> None:
 
 
 if __name__ == "__main__":
-    generate(GENERATED)
+    for folder in GENERATED:
+        generate(folder)

@@ -1,11 +1,16 @@
 """A typed asynchronous client of the Runtime & Cloud Platform: REST (`Runtime`) and gRPC (`Live`).
 
-generated: the API's shapes, made from its own description · problems: what is raised · transport: one request, with its
-retries, idempotency key and ETags · rest: the routes · live: inventory, health as it changes, drift, reports.
+generated: the API's shapes, made from its own description, and the messages of runtime.proto (`messages`) · problems: what
+is raised · transport: one request, with its retries, idempotency key and ETags · rest: the routes · live: inventory, health
+as it changes, drift, reports.
+
+It is one package, whether it is installed or used where it stands: it names its own modules relatively.
 """
 
-from clients.runtime_client.live import Live
-from clients.runtime_client.problems import (
+from .generated.connectsoft.factory.runtime.v1 import runtime_pb2 as messages
+from .live import Live
+from .problems import (
+    Conflict,
     Denied,
     Invalid,
     NotThere,
@@ -15,11 +20,12 @@ from clients.runtime_client.problems import (
     Stale,
     Unavailable,
 )
-from clients.runtime_client.rest import Runtime
-from clients.runtime_client.transport import Begun, Token
+from .rest import Runtime
+from .transport import Begun, Token
 
 __all__ = [
     "Begun",
+    "Conflict",
     "Denied",
     "Invalid",
     "Live",
@@ -31,4 +37,5 @@ __all__ = [
     "Stale",
     "Token",
     "Unavailable",
+    "messages",
 ]

@@ -12,9 +12,9 @@ from typing import Any, Self
 
 import grpc
 
-from clients.runtime_client.problems import Problem, Unavailable, problem
-from clients.runtime_client.transport import FIRST_PAUSE, LONGEST_PAUSE, Token, bearer
-from runtime_grpc.generated.connectsoft.factory.runtime.v1 import runtime_pb2 as pb
+from .generated.connectsoft.factory.runtime.v1 import runtime_pb2 as pb
+from .problems import Problem, Unavailable, problem
+from .transport import FIRST_PAUSE, LONGEST_PAUSE, Token, bearer
 
 PACKAGE = "connectsoft.factory.runtime.v1"
 WITHIN = 10.0  # seconds for one call
@@ -39,8 +39,8 @@ class Live:
     async def __aexit__(self, *_: object) -> None:
         await self.channel.close()
 
-    async def services(self, environment_id: str, tenant_id: str, *, page_size: int = 0) -> list[Any]:
-        """`RuntimeService` messages of one revision; begun anew where it moved between two pages. Raises `Problem`."""
+    async def services(self, environment_id: str, tenant_id: str, *, page_size: int = 0) -> list[pb.RuntimeService]:
+        """Those of one revision; begun anew where it moved between two pages. Raises `Problem`."""
         while True:
             found, revisions, page_token = [], set(), ""
             while True:
@@ -55,8 +55,10 @@ class Live:
             if len(revisions) == 1:
                 return found
 
-    async def findings(self, environment_id: str, *, statuses: Sequence[str] = (), page_size: int = 0) -> list[Any]:
-        """`DriftFinding` messages, newest first; those that are unresolved, without statuses. Raises `Problem`."""
+    async def findings(
+        self, environment_id: str, *, statuses: Sequence[str] = (), page_size: int = 0
+    ) -> list[pb.DriftFinding]:
+        """Newest first; those that are unresolved, without statuses. Raises `Problem`."""
         found, page_token = [], ""
         while True:
             request = pb.GetFindingsRequest(
@@ -67,8 +69,10 @@ class Live:
             if not (page_token := page.next_page_token):
                 return found
 
-    async def health(self, service_id: str, *, environment_id: str = "", resume_token: str = "") -> AsyncIterator[Any]:
-        """`HealthCheckResult` messages, without end: what is true now, then each change.
+    async def health(
+        self, service_id: str, *, environment_id: str = "", resume_token: str = ""
+    ) -> AsyncIterator[pb.HealthCheckResult]:
+        """Without end: what is true now, then each change.
 
         Raises `Problem` for what coming back does not help against, a token that is not renewed among it.
         """
@@ -95,8 +99,8 @@ class Live:
             finally:
                 call.cancel()
 
-    async def report(self, reports: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        """A `ReportHealthResponse` for each `ReportHealthRequest`, in order. Raises `Problem`."""
+    async def report(self, reports: AsyncIterator[pb.ReportHealthRequest]) -> AsyncIterator[pb.ReportHealthResponse]:
+        """An answer for each report, in order. Raises `Problem`."""
         method = self._method("stream_stream", "RuntimeHealthIngest/ReportHealth", pb.ReportHealthResponse)
         call = method(reports, metadata=await self._metadata())
         try:

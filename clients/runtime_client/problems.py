@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clients.runtime_client.generated.documents import OperationState
+from .generated.documents import OperationState
 
 
 class Problem(Exception):
@@ -34,7 +34,7 @@ class Problem(Exception):
 
 
 class Invalid(Problem):
-    """The request is wrong: MalformedRequest, ValidationFailed, TargetNotEnabled."""
+    """The request is wrong, and stays so: every 400, 405, 413, 415 and 422, and a version that there is not."""
 
     @property
     def errors(self) -> Mapping[str, list[str]]:
@@ -59,7 +59,11 @@ class NotThere(Problem):
     """Unknown, or another tenant's."""
 
 
-class OperationInFlight(Problem):
+class Conflict(Problem):
+    """Not as things stand: every 409 and 412."""
+
+
+class OperationInFlight(Conflict):
     """Another operation holds the environment."""
 
     @property
@@ -71,7 +75,7 @@ class OperationInFlight(Problem):
         return str(self.members["mustSettleBy"])
 
 
-class Stale(Problem):
+class Stale(Conflict):
     """`if_match` names a state that is not current, or others were faster: PreconditionFailed, ConcurrentChange."""
 
 
@@ -88,24 +92,22 @@ class OperationFailed(Problem):
         self.operation = operation
 
 
-_BY_CODE: Mapping[str, type[Problem]] = {
-    "MalformedRequest": Invalid,
-    "ValidationFailed": Invalid,
-    "TargetNotEnabled": Invalid,
-    "InvalidToken": Denied,
-    "InsufficientScope": Denied,
-    "TenantMismatch": Denied,
-    "TenantSuspended": Denied,
-    "PolicyDenied": Denied,
-    "PolicyApprovalRequired": Denied,
-    "NotFound": NotThere,
-    "OperationInFlight": OperationInFlight,
-    "PreconditionFailed": Stale,
-    "ConcurrentChange": Stale,
-    "TooManyRequests": Unavailable,
-    "DependencyUnavailable": Unavailable,
-    "Ending": Unavailable,
+_CODES: Mapping[type[Problem], str] = {
+    Invalid: (
+        "MalformedRequest UnsupportedApiVersion MethodNotAllowed BodyTooLarge UnsupportedMediaType ValidationFailed "
+        "TargetNotEnabled IdempotencyKeyReused"
+    ),
+    Denied: "InvalidToken InsufficientScope TenantMismatch TenantSuspended PolicyDenied PolicyApprovalRequired",
+    NotThere: "NotFound",
+    OperationInFlight: "OperationInFlight",
+    Conflict: (
+        "EnvironmentNotReady TransitionRefused NameTaken NoStableSnapshot OnHold IsolationBreach AttemptsExhausted "
+        "NotCancellable NotRetryable NotPaused"
+    ),
+    Stale: "PreconditionFailed ConcurrentChange",
+    Unavailable: "TooManyRequests DependencyUnavailable Ending",
 }
+_BY_CODE = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
 
 
 def problem(code: str, detail: str, **fields: Any) -> Problem:

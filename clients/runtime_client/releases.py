@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Unpack, cast
 
-from clients.runtime_client.generated import documents as doc
-from clients.runtime_client.routes import How, Routes, because
-from clients.runtime_client.transport import Begun
+from .generated import documents as doc
+from .routes import How, Routes, because
+from .transport import Begun
 
 
 class Releases(Routes):
@@ -19,8 +19,19 @@ class Releases(Routes):
     async def environment(self, environment_id: str) -> doc.EnvironmentState:
         return cast(doc.EnvironmentState, await self._get(f"/environments/{environment_id}"))
 
-    def environments(self, *, limit: int | None = None) -> AsyncIterator[doc.EnvironmentItem]:
-        return self._pages("/environments", "environments", {"limit": limit})
+    def environments(
+        self,
+        *,
+        stage: doc.Stage | None = None,
+        status: doc.EnvironmentStatus | None = None,
+        project_id: str | None = None,
+        q: str | None = None,
+        attention: bool | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[doc.EnvironmentItem]:
+        """`q`: how the name begins. `attention`: those that a person should look at."""
+        wanted = {"stage": stage, "status": status, "projectId": project_id, "q": q, "attention": attention}
+        return self._pages("/environments", "environments", {**wanted, "limit": limit})
 
     async def decommission(
         self, environment_id: str, request: doc.DecommissionRequest, **how: Unpack[How]
@@ -33,9 +44,18 @@ class Releases(Routes):
         answer = await self._post(f"/environments/{environment_id}/release-hold", because(reason), **how)
         return cast(doc.EnvironmentChange, answer.json())
 
-    def timeline(self, environment_id: str, **filters: str) -> AsyncIterator[doc.TimelineEntry]:
-        """`kind`, `from`, `to`; newest first."""
-        return self._pages(f"/environments/{environment_id}/timeline", "entries", filters)
+    def timeline(
+        self,
+        environment_id: str,
+        *,
+        kind: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[doc.TimelineEntry]:
+        """Newest first. `kind`: one ("deployment.completed") or the group before the dot. `since`, `until`: RFC 3339."""
+        wanted = {"kind": kind, "from": since, "to": until, "limit": limit}
+        return self._pages(f"/environments/{environment_id}/timeline", "entries", wanted)
 
     async def isolation(self) -> doc.IsolationReport:
         """The last result of the probe that tries to get from one tenant to another."""

@@ -12,12 +12,13 @@ from typing import Any, Self, Unpack, cast
 
 import httpx
 
-from clients.runtime_client.generated import documents as doc
-from clients.runtime_client.problems import OperationFailed
-from clients.runtime_client.releases import Releases
-from clients.runtime_client.routes import ROOT, How, because
-from clients.runtime_client.running import Running
-from clients.runtime_client.transport import Begun, Token, Transport
+from .feeding import Feeding
+from .generated import documents as doc
+from .problems import OperationFailed
+from .releases import Releases
+from .routes import ROOT, How, because
+from .running import Running
+from .transport import Begun, Token, Transport
 
 PATIENCE = 30.0  # seconds
 OPEN = frozenset({"NotStarted", "Running"})
@@ -25,7 +26,7 @@ ENDED_BADLY = frozenset({"Failed", "Canceled"})
 POLL = 2.0  # seconds, where the platform does not say
 
 
-class Runtime(Releases, Running):
+class Runtime(Releases, Running, Feeding):
     """`base_url`: scheme and authority. `patience`: how long, in seconds, what may work later is asked again.
 
     A context manager; `http`, where given, stays the caller's.
@@ -54,9 +55,15 @@ class Runtime(Releases, Running):
         return cast(doc.OperationState, await self._get(f"/operations/{operation_id}"))
 
     def operations(
-        self, environment_id: str | None = None, *, status: doc.OperationStatus | None = None
-    ) -> AsyncIterator[doc.OperationState]:
-        return self._pages("/operations", "operations", {"environmentId": environment_id, "status": status})
+        self,
+        environment_id: str | None = None,
+        *,
+        status: doc.OperationStatus | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[doc.OperationState | doc.OperationOutline]:
+        """The tenant's, or one environment's, newest first; in outline where the token has no scope of the kind."""
+        wanted = {"environmentId": environment_id, "status": status, "limit": limit}
+        return self._pages("/operations", "operations", wanted)
 
     async def cancel(self, operation_id: str, reason: str | None = None, **how: Unpack[How]) -> doc.OperationState:
         answer = await self._post(f"/operations/{operation_id}/cancel", because(reason), **how)
@@ -90,7 +97,20 @@ class Runtime(Releases, Running):
                     return found
                 await asyncio.sleep(float(answer.headers.get("Retry-After", POLL)))
 
-    async def rehearse(self, path: str, request: Mapping[str, Any]) -> doc.DryRun:
-        """POST `path` (under /v1/runtime) as a dry run: every obstacle and every effect, and nothing is done."""
-        answer = await self.transport.change("POST", ROOT + path, request, query={"dryRun": "true"})
+    async def rehearse(self, path: str, request: Mapping[str, Any], *, method: str = "POST") -> doc.DryRun:
+        """The mutation of `path` (under /v1/runtime) as a dry run: every obstacle and every effect, and nothing is done."""
+        answer = await self.transport.change(method, ROOT + path, request, query={"dryRun": "true"})
         return cast(doc.DryRun, answer.json())
+
+    # The platform.
+
+    async def description(self) -> dict[str, Any]:
+        """Its OpenAPI document."""
+        return cast(dict[str, Any], await self._get("/openapi.json"))
+
+    async def alive(self) -> doc.Liveness:
+        return cast(doc.Liveness, await self.transport.get("/alive"))
+
+    async def ready(self) -> doc.Readiness:
+        """Whether it can serve. Raises `Unavailable` where it cannot for as long as patience lasts."""
+        return cast(doc.Readiness, await self.transport.get("/health"))

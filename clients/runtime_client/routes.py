@@ -7,7 +7,7 @@ from typing import Any, TypedDict, Unpack
 
 import httpx
 
-from clients.runtime_client.transport import Begun, Transport, begun
+from .transport import Begun, Transport, begun
 
 ROOT = "/v1/runtime"
 
@@ -27,6 +27,12 @@ class Routes:
 
     async def _post(self, path: str, body: Any, **how: Unpack[How]) -> httpx.Response:
         return await self.transport.change("POST", ROOT + path, body, **how)
+
+    async def _put(self, path: str, body: Any, **how: Unpack[How]) -> httpx.Response:
+        return await self.transport.change("PUT", ROOT + path, body, **how)
+
+    async def _delete(self, path: str, **how: Unpack[How]) -> None:
+        await self.transport.change("DELETE", ROOT + path, **how)
 
     async def _begin(self, path: str, body: Any, **how: Unpack[How]) -> Begun[Any]:
         return begun(await self._post(path, body, **how))

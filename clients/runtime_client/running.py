@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Literal, Unpack, cast
 
-from clients.runtime_client.generated import documents as doc
-from clients.runtime_client.routes import ROOT, How, Routes, because
-from clients.runtime_client.transport import Begun
+from .generated import documents as doc
+from .routes import How, Routes, because
+from .transport import Begun
 
 
 class Running(Routes):
@@ -25,10 +25,18 @@ class Running(Routes):
         return self._pages("/scaling-policies", "scalingPolicies", {"environmentId": environment_id, "limit": limit})
 
     def findings(
-        self, environment_id: str, *, status: doc.FindingStatus | None = None, limit: int | None = None
+        self,
+        environment_id: str,
+        *,
+        status: doc.FindingStatus | None = None,
+        kind: doc.FindingKind | None = None,
+        severity: doc.Severity | None = None,
+        service_id: str | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[doc.Finding]:
         """Those that are unresolved, without a status."""
-        return self._pages(f"/drift/{environment_id}", "findings", {"status": status, "limit": limit})
+        wanted = {"status": status, "kind": kind, "severity": severity, "serviceId": service_id}
+        return self._pages(f"/drift/{environment_id}", "findings", {**wanted, "limit": limit})
 
     async def last_scan(self, environment_id: str) -> doc.Scan:
         """No findings is not the same as not scanned."""
@@ -70,8 +78,7 @@ class Running(Routes):
     async def replace_ignore_rules(
         self, environment_id: str, request: doc.RulesRequest, **how: Unpack[How]
     ) -> doc.RulesReplaced:
-        path = f"{ROOT}/drift/{environment_id}/ignore-rules"
-        return cast(doc.RulesReplaced, (await self.transport.change("PUT", path, request, **how)).json())
+        return cast(doc.RulesReplaced, (await self._put(f"/drift/{environment_id}/ignore-rules", request, **how)).json())
 
 
 def _finding(environment_id: str, finding_id: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import httpx
 
-from clients.runtime_client.problems import Problem, Unavailable, problem
+from .problems import Problem, Unavailable, problem
 
 D = TypeVar("D")
 Token = str | Callable[[], Awaitable[str]]  # a fixed one, or where to get a current one

@@ -19,11 +19,12 @@ def test_the_proto_is_the_contracts() -> None:
     assert hashlib.sha256((PROTOS / PROTO).read_bytes()).hexdigest() == CONTRACT
 
 
-def test_generating_again_gives_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("generated", GENERATED, ids=lambda folder: folder.parent.name)
+def test_generating_again_gives_the_same(tmp_path: Path, generated: Path) -> None:
     generate(tmp_path)
     made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert len(made) == 3, "messages, their types, and what they were made with"
-    assert {path: (GENERATED / path).read_bytes() for path in made} == made
+    assert {path: (generated / path).read_bytes() for path in made} == made
 
 
 @pytest.mark.skipif(shutil.which("buf") is None, reason="buf is not on PATH")

@@ -7,8 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
-from clients.runtime_client import Live
-from runtime_grpc.generated.connectsoft.factory.runtime.v1 import runtime_pb2 as pb
+from clients.runtime_client import Live, messages
 
 
 @dataclass
@@ -24,7 +23,7 @@ class Pulse:
 
     async def _follow(self, live: Live, environment_id: str, service_id: str) -> None:
         async for result in live.health(service_id, environment_id=environment_id):
-            self.words[service_id] = pb.HealthStatus.Name(result.status).removeprefix("HEALTH_STATUS_").capitalize()
+            self.words[service_id] = messages.HealthStatus.Name(result.status).removeprefix("HEALTH_STATUS_").capitalize()
             self.heard += 1
 
 

@@ -7,6 +7,7 @@ registry, the provisioner's job, the broker, the policy point, and the tokens. T
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +21,7 @@ import azure.durable_functions as df
 from blueprints.endpoint import Endpoints
 from function_app import REST
 from shared.access.authoriser import Authoriser, bearer
-from shared.access.caller import Caller
+from shared.access.claims import Claims
 from shared.access.governance import Governance
 from shared.access.tokens import Tokens
 from shared.container import Container
@@ -57,8 +58,8 @@ class PlainTokens(Authoriser):
 
     scopes: frozenset[str] = frozenset()
 
-    async def authenticate(self, authorization: str | None, trace_id: str) -> Caller:
-        return Caller(bearer(authorization), "olga", "control-plane", self.scopes, trace_id)
+    async def verified(self, authorization: str | None) -> Claims:
+        return Claims(bearer(authorization), "olga", "control-plane", self.scopes, time.time() + 3600)
 
 
 class WallClock:
