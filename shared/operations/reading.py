@@ -1,22 +1,29 @@
-"""Follow operations: one, an environment's, or all of a tenant's."""
+"""Follow operations: one, an environment's, or all of a tenant's.
+
+A status has no index: what is of another, or of a kind that the caller may not see, is read over, `MOST` a request
+(`store.newest.filled`).
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shared.access.caller import Caller
 from shared.kernel.errors import InsufficientScope, NotFound
-from shared.kernel.ids import EnvironmentId, environment_of, is_environment_id
+from shared.kernel.ids import environment_of, is_environment_id
 from shared.operations.model import READ_SCOPE, WRITE_SCOPE, Operation, OperationStatus
 from shared.operations.slot import LISTED
 from shared.store import keys
-from shared.store.newest import newest
+from shared.store.newest import filled
 from shared.store.port import Row, Store
 from shared.store.reading import read, read_all
 
 OUTLINE_SCOPE = "runtime.environments.read"
+MOST = 400  # operations read for one page
+RANGE = 100  # of them at a time, when a status is looked for
 ANY_SCOPE = tuple(sorted({*READ_SCOPE.values(), *WRITE_SCOPE.values(), OUTLINE_SCOPE}))
 
 
@@ -46,8 +53,7 @@ class Operations:
         known = is_environment_id(environment_id) and await self.store.get(partition, keys.ENVIRONMENT) is not None
         if not known:
             raise NotFound("environment", environment_id)
-        page = await newest(self.store, partition, LISTED, limit=limit, after=after)
-        return _page(caller, read_all(Operation, partition, page.rows), status, page.after)
+        return await self._filled(caller, partition, status, limit, after)
 
     async def of_tenant(self, caller: Caller, status: OperationStatus | None, limit: int, after: str) -> OperationPage:
         """Newest first over all environments.
@@ -55,36 +61,39 @@ class Operations:
         Pointers are written ahead: one whose operation never came is skipped, and so is one of another instant than the
         operation's own, which a racer with the same idempotency key left.
         """
-        partition = keys.tenant_partition(caller.tenant_id)
-        pointers = await self.store.list(partition, keys.list_prefix(LISTED), limit=limit + 1, after=after)
-        shown = pointers[:limit]
-        found = await self._gathered(caller, shown)
-        named = [(pointer.key, found.get(pointer.document["operationId"])) for pointer in shown]
-        operations = [
-            operation
-            for key, operation in named
-            if operation and key == keys.listed(LISTED, operation.created_at, operation.operation_id)
-        ]
-        return _page(caller, operations, status, shown[-1].key if len(pointers) > limit else None)
+        return await self._filled(caller, keys.tenant_partition(caller.tenant_id), status, limit, after)
+
+    async def _filled(
+        self, caller: Caller, partition: str, status: OperationStatus | None, limit: int, after: str
+    ) -> OperationPage:
+        """Without a status nearly every one is wanted: one range, with one row more than the page, holds it."""
+
+        async def reach(after: str, size: int) -> list[tuple[str, dict[str, Any] | None]]:
+            pointers = await self.store.list(partition, keys.list_prefix(LISTED), limit=size, after=after)
+            found = await self._gathered(caller, pointers)
+            named = [(pointer.key, found.get(pointer.key)) for pointer in pointers]
+            return [(key, shown_to(caller, one) if one and _wanted(caller, one, status) else None) for key, one in named]
+
+        ranges = limit + 1 if status is None else RANGE
+        return OperationPage(*await filled(reach, limit=limit, ranges=ranges, most=MOST, after=after))
 
     async def _gathered(self, caller: Caller, pointers: Sequence[Row]) -> dict[str, Operation]:
-        by_environment: dict[EnvironmentId, list[str]] = {}
+        """Operations by the keys of their own pointers."""
+        by_partition: dict[str, list[str]] = {}
         for pointer in pointers:
-            environment_id = EnvironmentId(pointer.document["environmentId"])
-            by_environment.setdefault(environment_id, []).append(pointer.document["operationId"])
-        found: dict[str, Operation] = {}
-        for environment_id, idents in by_environment.items():
-            partition = keys.partition_of(caller.tenant_id, environment_id)
-            rows = await self.store.gather(partition, idents)
-            found |= {operation.operation_id: operation for operation in read_all(Operation, partition, rows.values())}
-        return found
+            ident = pointer.document["operationId"]
+            by_partition.setdefault(keys.partition_of(caller.tenant_id, environment_of(ident)), []).append(ident)
+        gathered = await asyncio.gather(*[self.store.gather(*one) for one in by_partition.items()])
+        found = [
+            operation
+            for partition, rows in zip(by_partition, gathered, strict=True)
+            for operation in read_all(Operation, partition, rows.values())
+        ]
+        return {keys.listed(LISTED, one.created_at, one.operation_id): one for one in found}
 
 
-def _page(
-    caller: Caller, operations: Sequence[Operation], status: OperationStatus | None, after: str | None
-) -> OperationPage:
-    shown = [shown_to(caller, one) for one in operations if status in (None, one.status) and may_see(caller, one)]
-    return OperationPage(shown, after)
+def _wanted(caller: Caller, operation: Operation, status: OperationStatus | None) -> bool:
+    return status in (None, operation.status) and may_see(caller, operation)
 
 
 def may_see(caller: Caller, operation: Operation) -> bool:

@@ -31,7 +31,7 @@ class Slot(Record):
 
 
 class ListedOperation(Record):
-    """A row of the lists, newest first: enough to find the operation and to filter without reading it."""
+    """A row of the lists, newest first: enough to find the operation."""
 
     operation_id: OperationId
 

@@ -15,6 +15,7 @@ from shared.access.binding import BindingStatus
 from shared.runtime.environments.index import LISTED, ListedEnvironment
 from shared.runtime.environments.model import EnvironmentStatus, Stage
 from shared.store import keys
+from shared.store.newest import filled
 from shared.store.port import Store
 from shared.store.reading import read_all
 
@@ -85,22 +86,14 @@ async def page(
     Without a filter every row is wanted: one range, with one row more than the page, holds it.
     """
     partition, prefix = keys.tenant_partition(tenant_id), keys.list_prefix(LISTED)
-    found: list[ListedEnvironment] = []
-    size, left = limit + 1 if wanted.everything else RANGE, MOST
-    while left > 0:
-        asked = min(size, left)
-        rows = await store.list(partition, prefix, limit=asked, after=after)
-        for row in rows:
-            seen = [_aged(listed, oldest) for listed in read_all(ListedEnvironment, partition, [row])]
-            one = [listed for listed in seen if wanted.wants(listed)]
-            if one and len(found) == limit:
-                return found, after
-            found += one
-            after = row.key
-        if len(rows) < asked:
-            return found, None
-        left -= asked
-    return found, after
+
+    async def reach(after: str, size: int) -> list[tuple[str, ListedEnvironment | None]]:
+        rows = await store.list(partition, prefix, limit=size, after=after)
+        listed = {row.key: _aged(one, oldest) for row in rows for one in read_all(ListedEnvironment, partition, [row])}
+        return [(row.key, one if (one := listed.get(row.key)) and wanted.wants(one) else None) for row in rows]
+
+    ranges = limit + 1 if wanted.everything else RANGE
+    return await filled(reach, limit=limit, ranges=ranges, most=MOST, after=after)
 
 
 def _aged(listed: ListedEnvironment, oldest: datetime) -> ListedEnvironment:

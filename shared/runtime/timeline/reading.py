@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 from shared.access.caller import Caller
@@ -23,6 +24,7 @@ from shared.kernel.clock import newest_first
 from shared.kernel.errors import MalformedRequest, NotFound, Unreadable
 from shared.kernel.ids import environment_of, is_environment_id
 from shared.store import keys
+from shared.store.newest import filled
 from shared.store.port import Row, Store
 from shared.store.reading import read
 
@@ -92,24 +94,15 @@ class Timeline:
 
     async def _filled(self, partition: str, wanted: Filter, limit: int, after: str) -> TimelinePage:
         """Without a kind nearly every row is wanted: one range, with one row more than the page, holds it."""
-        entries: list[dict[str, Any]] = []
-        size, left = RANGE if wanted.kind is not None else limit + 1, MOST
-        while left > 0:
-            asked = min(size, left)
-            rows = await self.store.list(partition, PREFIX, limit=asked, after=after)
-            for row in rows:
-                if wanted.is_over(row.key):
-                    return TimelinePage(entries, None)
-                entry = _wanted(partition, row, wanted)
-                if entry is not None and len(entries) == limit:
-                    return TimelinePage(entries, after)
-                if entry is not None:
-                    entries.append(entry.document(TimelineEntry))
-                after = row.key
-            if len(rows) < asked:
-                return TimelinePage(entries, None)
-            left -= asked
-        return TimelinePage(entries, after)
+
+        async def reach(after: str, size: int) -> list[tuple[str, dict[str, Any] | None]]:
+            rows = await self.store.list(partition, PREFIX, limit=size, after=after)
+            inside = takewhile(lambda row: not wanted.is_over(row.key), rows)
+            entries = ((row.key, _wanted(partition, row, wanted)) for row in inside)
+            return [(key, entry.document(TimelineEntry) if entry else None) for key, entry in entries]
+
+        ranges = RANGE if wanted.kind is not None else limit + 1
+        return TimelinePage(*await filled(reach, limit=limit, ranges=ranges, most=MOST, after=after))
 
 
 def _stamp(key: str) -> str:

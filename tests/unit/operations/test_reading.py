@@ -6,8 +6,11 @@ import pytest
 
 from shared.access.caller import Caller
 from shared.kernel.errors import InsufficientScope, NotFound
+from shared.operations import reading
 from shared.operations.model import READ_SCOPE, WRITE_SCOPE, JobResult, OperationKind, OperationStatus
 from shared.operations.reading import ANY_SCOPE, OUTLINE_SCOPE, may_see, shown_to
+from shared.store import keys
+from shared.store.port import Put
 from tests.unit.operations.world import TENANT, World, run_of
 
 READ = "runtime.environments.read"
@@ -75,6 +78,42 @@ async def test_a_status_filters(world: World) -> None:
     open_one = await world.provision(name="another")
     page = await world.operations.of_tenant(caller(READ), OperationStatus.NOT_STARTED, 50, "")
     assert [one["operationId"] for one in page.operations] == [open_one.operation_id]
+
+
+async def of_statuses(world: World, statuses: str) -> list[str]:
+    """Operations of one environment each, oldest first: `S` has succeeded, `o` is open. Their ids, newest first."""
+    made = []
+    for number, word in enumerate(statuses):
+        operation = await world.provision(name=f"env-{number}")
+        if word == "S":
+            partition = keys.partition_of(TENANT, operation.environment_id)
+            ended = operation.model_copy(update={"status": OperationStatus.SUCCEEDED})
+            await world.store.commit(partition, f"end-{number}", [Put(operation.operation_id, ended.document())])
+        made.append(operation.operation_id)
+        world.time.passes(seconds=1)
+    return made[::-1]
+
+
+async def test_a_page_of_a_status_is_filled_up_over_what_is_of_another(world: World) -> None:
+    made = await of_statuses(world, "oSSoSSoSS")
+    first = await world.operations.of_tenant(caller(READ), OperationStatus.NOT_STARTED, 2, "")
+    assert [one["operationId"] for one in first.operations] == [made[2], made[5]]
+    second = await world.operations.of_tenant(caller(READ), OperationStatus.NOT_STARTED, 2, first.after or "")
+    assert ([one["operationId"] for one in second.operations], second.after) == ([made[8]], None)
+
+
+async def test_looking_for_a_status_is_bounded_and_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "RANGE", 2)
+    monkeypatch.setattr(reading, "MOST", 4)
+    made = await of_statuses(world, "oSSSSSS")
+    pages, after = [], ""
+    while True:
+        page = await world.operations.of_tenant(caller(READ), OperationStatus.NOT_STARTED, 2, after)
+        pages.append([one["operationId"] for one in page.operations])
+        if page.after is None:
+            break
+        after = page.after
+    assert pages == [[], [made[6]]]
 
 
 async def test_a_pointer_whose_operation_never_came_is_skipped(world: World) -> None:
