@@ -39,8 +39,7 @@ class RuntimeDrift:
         after = ""
         if request.page_token:
             after = self.cursors.open(call.caller.tenant_id, LIST, filters, request.page_token)
-        watch = await self.watches.watch(call.caller.tenant_id, request.environment_id)
-        view = await watch.current()
+        _, view = await self.watches.watch(call.caller.tenant_id, request.environment_id)
 
         async def page() -> bytes:
             found = [one for one in await view.once(LIST, lambda: self._read(view)) if _wanted(one, statuses)]

@@ -49,8 +49,8 @@ class RuntimeHealth:
             raise MalformedRequest({"resume_token": ["is none of ours"]})
         tenant_id = call.caller.tenant_id
         with self.streams.one(tenant_id) as stream:
-            watch = await self.watches.watch(tenant_id, await self._environment(call, request))
-            await self._require_there(await watch.current(), request.service_id)
+            watch, view = await self.watches.watch(tenant_id, await self._environment(call, request))
+            await self._require_there(view, request.service_id)
             with watch.subscription(stream) as moved:
                 following = _Following(call, watch, moved, request.service_id, request.resume_token, self)
                 await stream.run(self.streams.left(call.expires_at), following.run())

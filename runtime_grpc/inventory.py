@@ -42,8 +42,7 @@ class RuntimeInventory:
         after = ""
         if request.page_token:
             after = self.cursors.open(call.caller.tenant_id, LIST, _filters(request), request.page_token)
-        watch = await self.watches.watch(call.caller.tenant_id, request.environment_id)
-        view = await watch.current()
+        _, view = await self.watches.watch(call.caller.tenant_id, request.environment_id)
         return await view.once((LIST, size, after), lambda: self._page(call, request, view, size, after))
 
     async def _page(self, call: Call, request: Any, view: View, size: int, after: str) -> bytes:

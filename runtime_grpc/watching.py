@@ -225,22 +225,28 @@ class Watches:
         self._watches: OrderedDict[tuple[str, str], Watch] = OrderedDict()
         self._opening: dict[tuple[str, str], Watch] = {}
 
-    async def watch(self, tenant_id: str, environment_id: str) -> Watch:
-        """The watch of an environment that is there. Raises as `Watch.current`."""
-        if not is_environment_id(environment_id):
-            raise NotFound("environment", environment_id)
+    async def watch(self, tenant_id: str, environment_id: str) -> tuple[Watch, View]:
+        """The watch of an environment that is there, and its view now. Raises as `Watch.current`."""
         key = (tenant_id, environment_id)
         watch = self._watches.get(key)
-        if watch is None:  # kept only once it is known to be there; until then whoever comes shares the first look
-            watch = self._opening.setdefault(key, Watch(self._sources, tenant_id, environment_id))
+        if watch is None:
+            return await self._opened(key)
+        self._watches.move_to_end(key)
+        return watch, await watch.current()
+
+    async def _opened(self, key: tuple[str, str]) -> tuple[Watch, View]:
+        """Kept only once it is known to be there; until then whoever comes shares the first look."""
+        tenant_id, environment_id = key
+        if not is_environment_id(environment_id):
+            raise NotFound("environment", environment_id)
+        watch = self._opening.setdefault(key, Watch(self._sources, tenant_id, environment_id))
         try:
-            await watch.current()
+            view = await watch.current()
         finally:
             self._opening.pop(key, None)
         self._watches[key] = watch
-        self._watches.move_to_end(key)
         self._forget()
-        return watch
+        return watch, view
 
     def _forget(self) -> None:
         if len(self._watches) <= IDLE:

@@ -12,15 +12,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.kernel.redaction import redacted
 from shared.kernel.trace import correlation_id_of
 
 
-@dataclass(frozen=True)
-class Fields:
+class Fields(NamedTuple):
     tenant_id: str = ""
     project_id: str = ""
     module_id: str = ""
@@ -60,7 +58,7 @@ def add(**known: str | None) -> None:
 
 
 def _with(known: dict[str, str | None]) -> Fields:
-    return replace(fields(), **{name: value for name, value in known.items() if value is not None})
+    return fields()._replace(**{name: value for name, value in known.items() if value is not None})
 
 
 class Line(logging.LogRecord):

@@ -47,74 +47,60 @@ class Backend(Protocol):
         """A value of a metric in `metrics.INSTRUMENTS`, or one more of what is only counted."""
 
 
-@dataclass(frozen=True)
-class Unrecorded:
-    """Where nobody takes spans: the place in the trace stays the parent's."""
-
-    traceparent: str
-
-    def rename(self, name: str) -> None: ...
-    def set(self, name: str, value: Attribute) -> None: ...
-    def fail(self, reason: str) -> None: ...
-
-
-class Nowhere:
-    def open(self, name: str, kind: SpanKind, parent: str) -> AbstractContextManager[Recorded]:
-        return nullcontext(Unrecorded(parent))
-
-    def measure(self, metric: str, value: float, dimensions: Mapping[str, str]) -> None: ...
-
-
 @dataclass
 class _Taking:
-    backend: Backend
+    backend: Backend | None = None
 
 
-_taking = _Taking(Nowhere())
-_current: ContextVar[Recorded | None] = ContextVar("span", default=None)
+_taking = _Taking()
 
 
-def to(backend: Backend) -> Backend:
-    """Give everything to `backend` from now on; answers who took it before."""
+def to(backend: Backend | None) -> Backend | None:
+    """Give everything to `backend` from now on, None for nobody; answers who took it before."""
     before, _taking.backend = _taking.backend, backend
     return before
 
 
 def is_taken() -> bool:
     """Whether anybody takes what is told: what is read for telemetry alone need not be read for nobody."""
-    return not isinstance(_taking.backend, Nowhere)
+    return _taking.backend is not None
 
 
 def measure(metric: str, value: float, dimensions: Mapping[str, str]) -> None:
-    _taking.backend.measure(metric, value, dimensions)
+    if _taking.backend is not None:
+        _taking.backend.measure(metric, value, dimensions)
 
 
 @dataclass(frozen=True)
 class Span:
-    """An open span, for whoever opened it."""
+    """An open span, for whoever opened it. Where nobody takes spans, nothing is recorded, and its place in the trace is its
+    parent's."""
 
-    recorded: Recorded
-
-    @property
-    def traceparent(self) -> str:
-        return self.recorded.traceparent
+    traceparent: str
+    recorded: Recorded | None
 
     @property
     def trace_id(self) -> str:
         return trace_id_of(self.traceparent)
 
     def rename(self, name: str) -> None:
-        self.recorded.rename(redacted(name))
+        if self.recorded is not None:
+            self.recorded.rename(redacted(name))
 
     def set(self, **attributes: Attribute) -> None:
         """`__` in a name stands for a dot, as in `http__route`."""
-        for name, value in attributes.items():
-            self.recorded.set(name.replace("__", "."), redacted(value) if isinstance(value, str) else value)
+        if self.recorded is not None:
+            for name, value in attributes.items():
+                self.recorded.set(name.replace("__", "."), redacted(value) if isinstance(value, str) else value)
 
     def fail(self, reason: str) -> None:
         """`reason`: a code or the name of a type, never a text."""
-        self.recorded.set("error.type", reason)
-        self.recorded.fail(reason)
+        if self.recorded is not None:
+            self.recorded.set("error.type", reason)
+            self.recorded.fail(reason)
+
+
+_current: ContextVar[Span | None] = ContextVar("span", default=None)
 
 
 @contextmanager
@@ -126,8 +112,9 @@ def span(name: str, kind: SpanKind, parent: str | None = None, **attributes: Att
     """
     around = _current.get()
     parent = parent or (around.traceparent if around else continued(None))
-    with _taking.backend.open(redacted(name), kind, parent) as recorded:
-        opened, token = Span(recorded), _current.set(recorded)
+    with _recorded(name, kind, parent) as recorded:
+        opened = Span(recorded.traceparent if recorded else parent, recorded)
+        token = _current.set(opened)
         opened.set(**attributes)
         with lines.bound(trace_id=opened.trace_id):
             try:
@@ -136,10 +123,15 @@ def span(name: str, kind: SpanKind, parent: str | None = None, **attributes: Att
                 opened.fail(type(error).__name__)
                 raise
             finally:
-                for field, value in lines.fields().document().items():
-                    if value:
-                        recorded.set(field, value)
+                if recorded is not None:
+                    opened.set(**{field: value for field, value in lines.fields().document().items() if value})
                 _current.reset(token)
+
+
+def _recorded(name: str, kind: SpanKind, parent: str) -> AbstractContextManager[Recorded | None]:
+    if _taking.backend is None:
+        return nullcontext()
+    return _taking.backend.open(redacted(name), kind, parent)
 
 
 def continuing(trace_id: str) -> str:

@@ -20,7 +20,7 @@ UNSAMPLED = f"00-{TRACE}-{'cd' * 8}-00"
 @pytest.fixture
 async def told(platform):
     """A process that tells the collector; `flush` waits until everything arrived."""
-    before, factory, handlers = telemetry.to(telemetry.Nowhere()), logging.getLogRecordFactory(), [*logging.root.handlers]
+    before, factory, handlers = telemetry.to(None), logging.getLogRecordFactory(), [*logging.root.handlers]
     lines.install()
     async with serving(platform.app) as port:
         endpoint = f"http://127.0.0.1:{port}/telemetry"
