@@ -19,7 +19,7 @@ from shared.runtime.deployments import rotating
 from shared.runtime.deployments.activities import Deps, save
 from shared.runtime.deployments.events import ConfigurationSynced, DeploymentCompleted
 from shared.runtime.deployments.measuring import measure
-from shared.runtime.deployments.model import Phase
+from shared.runtime.deployments.model import Deployment, Phase
 from shared.runtime.deployments.preparing import overlaid
 from shared.runtime.deployments.transitions import Transition, advanced, ended
 from shared.runtime.environments.model import Environment
@@ -119,13 +119,7 @@ async def _complete(deps: Deps, run: Run) -> Environment:
     planned = await deps.plans.all(held.place.partition, deployment.deployment_id)
     stable = await deps.catalog.snapshot(held.place, environment.stable_deployment_id)
     completed = ended(deployment, Phase.COMPLETED, deps.runs.clock())
-    pointed = environment.model_copy(
-        update={
-            "stable_deployment_id": deployment.deployment_id,
-            "stable_release_ref": deployment.release_ref,
-            "hold": environment.hold if deployment.rotates else None,  # who deploys lifts it
-        }
-    )
+    pointed = _pointed_at(environment, completed)
     rotated = await rotating.bindings(deps.runs.store, held.place, deployment.rotates or ())
     summary = f"{deployment.told} succeeded and is stable; services changed: {len(planned)}"
     tx = deps.runs.transaction(held, "deployment.completed", summary)
@@ -138,19 +132,34 @@ async def _complete(deps: Deps, run: Run) -> Environment:
         tx.put(key, row)
     await adopt_all(deps, tx, rotated)
     deps.runs.settle(tx, held, OperationStatus.SUCCEEDED)
-    tx.emit(DeploymentCompleted.of(completed))
-    if deployment.configuration_id is not None:
-        tx.emit(
-            ConfigurationSynced(
-                environment_id=deployment.environment_id,
-                configuration_id=deployment.configuration_id,
-                deployment_id=deployment.deployment_id,
-            )
-        )
-    tx.emit(InventoryUpdated(environment_id=deployment.environment_id, generation=held.operation.generation))
+    _tell(tx, completed, held.operation.generation)
     await deps.runs.journal.commit(tx)
     measure(completed)
     return pointed
+
+
+def _pointed_at(environment: Environment, completed: Deployment) -> Environment:
+    return environment.model_copy(
+        update={
+            "stable_deployment_id": completed.deployment_id,
+            "stable_release_ref": completed.release_ref,
+            "hold": environment.hold if completed.rotates else None,  # who deploys lifts it
+        }
+    )
+
+
+def _tell(tx: Transaction, completed: Deployment, generation: int) -> None:
+    environment_id, configuration_id = completed.environment_id, completed.configuration_id
+    tx.emit(DeploymentCompleted.of(completed))
+    if configuration_id is not None:
+        tx.emit(
+            ConfigurationSynced(
+                environment_id=environment_id,
+                configuration_id=configuration_id,
+                deployment_id=completed.deployment_id,
+            )
+        )
+    tx.emit(InventoryUpdated(environment_id=environment_id, generation=generation))
 
 
 async def adopt_all(deps: Deps, tx: Transaction, rotated: Sequence[tuple[Row, SecretBinding]]) -> None:
