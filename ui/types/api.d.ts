@@ -2527,7 +2527,11 @@ export interface components {
         };
         /** @enum {string} */
         MutationOutcome: "Applied" | "Unchanged" | "Stale";
-        /** @description How a service was when somebody looked. `source`: who looked; without it, the calling client. */
+        /**
+         * @description How a service was when somebody looked. `source`: who looked; without it, the calling client. `observed_revision`:
+         *     of what was looked at, as its target labels it and a gate's samples name it; it alone tells two revisions of one image
+         *     apart.
+         */
         Observation: {
             serviceId: string;
             status: components["schemas"]["HealthStatus"];
@@ -2536,6 +2540,7 @@ export interface components {
             /** Format: date-time */
             observedAt: string;
             observedImage?: string | null;
+            observedRevision?: string | null;
             source?: string | null;
         };
         /** @description What would stop the run: the code that it would answer, and what to do about it. */

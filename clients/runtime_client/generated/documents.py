@@ -491,6 +491,7 @@ class Observation(TypedDict):
     checks: NotRequired[list[ReportedCheck]]
     observedAt: str
     observedImage: NotRequired[str | None]
+    observedRevision: NotRequired[str | None]
     source: NotRequired[str | None]
 
 
