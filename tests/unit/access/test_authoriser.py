@@ -10,8 +10,9 @@ import pytest
 from shared.access.authoriser import Authoriser, bearer, require_scope, require_tenant
 from shared.access.binding import BindingStatus, TenantBinding
 from shared.access.caller import Caller
-from shared.access.tokens import Tokens
-from shared.kernel.errors import InsufficientScope, InvalidToken, TenantMismatch
+from shared.access.limits import Limits
+from shared.access.tokens import MAX_TOKEN_BYTES, Tokens
+from shared.kernel.errors import InsufficientScope, InvalidToken, TenantMismatch, TooManyRequests
 from shared.kernel.ids import environment_id
 
 CALLER = Caller("connectsoft", "ada", "control-plane", frozenset({"runtime.environments.read"}), "trace-1")
@@ -38,7 +39,8 @@ async def test_a_stream_learns_when_its_token_ends(tokens: Tokens, issuer: Any) 
 def test_no_bearer_token_is_no_token(value: str | None) -> None:
     with pytest.raises(InvalidToken) as caught:
         bearer(value)
-    assert not caught.value.given
+    assert caught.value.given is False
+    assert caught.value.reason == "no bearer token"
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,29 @@ def test_what_is_not_exactly_one_token_is_an_invalid_one(value: str) -> None:
     with pytest.raises(InvalidToken) as caught:
         bearer(value)
     assert caught.value.given
+    assert caught.value.reason == "not one token"
+
+
+def test_a_token_may_be_as_long_as_allowed_and_no_longer() -> None:
+    longest = "a" * MAX_TOKEN_BYTES
+    assert bearer(f"  Bearer   {longest}  ") == longest
+    with pytest.raises(InvalidToken):
+        bearer(f"Bearer {longest}a")
+
+
+def test_only_blanks_are_no_part_of_a_token() -> None:
+    """A line end or another kind of space is never trimmed away: what is judged is what was sent."""
+    with pytest.raises(InvalidToken):
+        bearer("\tBearer abc")
+    assert bearer("Bearer abc\n") == "abc\n"
+
+
+async def test_a_tenant_s_limit_is_its_own(tokens: Tokens, issuer: Any) -> None:
+    authoriser = Authoriser(tokens, Limits(per_second=0.2, clock=lambda: 0.0))
+    await authoriser.claims(f"Bearer {issuer.token()}")
+    await authoriser.claims(f"Bearer {issuer.token(tenantId='other')}")
+    with pytest.raises(TooManyRequests):
+        await authoriser.claims(f"Bearer {issuer.token()}")
 
 
 @pytest.mark.parametrize(

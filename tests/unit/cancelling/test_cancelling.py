@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -43,6 +44,22 @@ async def test_it_answers_the_operation_and_wakes_its_worker(world: World, peopl
     assert answer.wakes is not None
     assert answer.wakes.instance_id == operation.instance_id
     assert answer.operation is None, "nothing new is started"
+    assert answer.location == operation.resource_path
+
+
+async def test_asking_is_the_last_that_was_done_about_it(world: World, people: People) -> None:
+    operation = await world.deploy(component("api"))
+    world.clock.advance(30)
+    await people.cancel(operation)
+    assert (await row(world, operation)).last_action_at == operation.last_action_at + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("ident", ["op-0123456789abcdef0123456789abcdef", "env-0123456789abcdef", "slot"])
+async def test_what_is_no_operation_is_unknown_and_named(world: World, people: People, ident: str) -> None:
+    operation = await world.deploy(component("api"))
+    with pytest.raises(NotFound) as caught:
+        await people.cancel(operation.model_copy(update={"operation_id": ident}))
+    assert (caught.value.kind, caught.value.ident) == ("operation", ident)
 
 
 async def test_who_and_why_is_in_the_operation_s_error_and_in_the_log(world: World) -> None:
@@ -184,8 +201,9 @@ async def test_a_rollback_cannot_be_cancelled(world: World, people: People) -> N
     operation = await second_release(world)
     await Engine(world).run(operation)
     back = await world.roll_back(deployment_of(operation))
-    with pytest.raises(NotCancellable):
+    with pytest.raises(NotCancellable) as refused:
         await people.cancel(back)
+    assert refused.value.status == back.kind
     assert (await row(world, back)).cancel is None
 
 
