@@ -58,8 +58,11 @@ class Account(Component):
         logs.diagnose(ground, f"{step}Metrics", self.named, workspace, parent=self, after=[self.resource], logs=False)
         self.register_outputs({"id": self.resource.id})
 
+    def container_id(self, name: str) -> str:
+        return f"{self.named.id}/blobServices/default/containers/{name}"
+
     def container(self, step: str, name: str) -> storage.BlobContainer:
-        named = Named(step, f"{self.named.id}/blobServices/default/containers/{name}", API_VERSION)
+        named = Named(step, self.container_id(name), API_VERSION)
         return storage.BlobContainer(
             step,
             account_name=self.named.name,

@@ -19,8 +19,8 @@ _HASH = 10
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What an environment leans on: its pool (`pooled.py`) and the platform: `endpointsSubnetId, vaultZoneId, registryId`,
-    each where there is one. Found before the program runs, so that the ids of what is made on them are known beforehand."""
+    """What an environment leans on: its pool (`pooled.py`) and the platform (`engine.PLATFORM`), each where there is one.
+    Found before the program runs, so that the ids of what is made on them are known beforehand."""
 
     pool: Mapping[str, str] = field(default_factory=dict)
     platform: Mapping[str, str] = field(default_factory=dict)

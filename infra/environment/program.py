@@ -17,6 +17,7 @@ from pulumi_azure_native import resources
 from infra.components import roles
 from infra.components.ground import Component, Ground, Named, Stands
 from infra.components.identity import Identity
+from infra.components.notices import Notices
 from infra.components.service_bus import Namespace
 from infra.components.storage import Account
 from infra.components.vault import Vault
@@ -101,7 +102,7 @@ class Environment(Component):
 
     def _vault(self, base: OwnBase | PoolBase) -> Vault:
         """A vault of its own, which its identity reads, its network reaches, and the platform's network too: the
-        platform looks at versions, never at values."""
+        platform looks at versions, never at values, and is told when they change."""
         ground, identity = self._ground, self._identity
         settled = [self._group, *base.settled]
         vault = Vault(ground, identity.tenant_id, workspace=base.workspace, parent=self, after=settled)
@@ -110,6 +111,8 @@ class Environment(Component):
         if self._platform.get("endpointsSubnetId"):
             subnet, zone = self._platform["endpointsSubnetId"], self._platform["vaultZoneId"]
             vault.opened(ground, "PlatformEndpoint", "pe-kv-platform", subnet=subnet, zone=zone, after=settled)
+        if "noticesQueueId" in self._platform:
+            Notices(ground, vault, self._platform)
         self._give("KeyVaultAccess", roles.SECRETS_USER, vault)
         return vault
 

@@ -59,6 +59,22 @@ JOBS: Final[dict[str, list[str]]] = {
     "data_actions": [],
     "not_data_actions": [],
 }
+# To subscribe a queue to events asks for writing that queue (learn.microsoft.com, "Authorizing access to Event Grid
+# resources"), and to send as an identity for assigning it. Given on those alone: they may be in another subscription than
+# the one whose Contributor the provisioner is.
+NOTICES: Final[dict[str, list[str]]] = {
+    "actions": [
+        "Microsoft.ManagedIdentity/userAssignedIdentities/read",
+        "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+        "Microsoft.ServiceBus/namespaces/queues/read",
+        "Microsoft.ServiceBus/namespaces/queues/write",
+        "Microsoft.Storage/storageAccounts/blobServices/containers/read",
+        "Microsoft.Storage/storageAccounts/blobServices/containers/write",
+    ],
+    "not_actions": [],
+    "data_actions": [],
+    "not_data_actions": [],
+}
 GIVEN_BY_PROVISIONER: Final = (
     roles.SECRETS_USER,
     roles.ACR_PULL,

@@ -23,8 +23,7 @@ class Messaging(Component):
         self.named, self.resource = namespace.named, namespace.resource
         self._place = {"namespace_name": self.named.name, "resource_group_name": ground.group}
         self._topic(ground)
-        for name in channels.QUEUES:
-            self._queue(ground, name)
+        self.queues = {name: self._queue(ground, name) for name in channels.QUEUES}
         self.host = f"{self.named.name}.servicebus.windows.net"
         self.register_outputs({"id": self.resource.id})
 
@@ -50,10 +49,13 @@ class Messaging(Component):
                 **self._place,
             )
 
-    def _queue(self, ground: Ground, name: str) -> None:
+    def queue_id(self, name: str) -> str:
+        return f"{self.named.id}/queues/{name}"
+
+    def _queue(self, ground: Ground, name: str) -> servicebus.Queue:
         """Messages of sweeps live for one interval and say so themselves; what expires is no failure."""
-        named = Named(f"Queue-{name}", f"{self.named.id}/queues/{name}", API_VERSION)
-        servicebus.Queue(
+        named = Named(f"Queue-{name}", self.queue_id(name), API_VERSION)
+        return servicebus.Queue(
             named.step,
             queue_name=name,
             requires_session=False,

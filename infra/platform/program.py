@@ -1,7 +1,7 @@
 """The platform: its state, its queues, its orchestrations, the app, the job that makes environments, and who may do what.
 
-Three identities: the app's, the gRPC service's, the provisioner's. Outputs are what the next step needs: images to push,
-the package to publish, the stack that environments and pools name.
+Four identities: the app's, the gRPC service's, the provisioner's, and the one as which vaults' notices are sent. Outputs
+are what the next step needs: images to push, the package to publish, the stack that environments and pools name.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from infra.platform.durable import Scheduler
 from infra.platform.functions_app import PACKAGES, FunctionsApp
 from infra.platform.keys import Secrets
 from infra.platform.messaging import Messaging
+from infra.platform.notices import Notices
 from infra.platform.settings import GRPC, Found, Text, provisioner_settings, shared_settings
 from infra.platform.workbook import workbook
 
@@ -61,7 +62,7 @@ class Platform(Component):
         self._insights = self._application_insights()
         access = Access(
             described, self._app, self._grpc, self._provisioner, self._secrets, self._account, self._state, self._messaging,
-            self._scheduler, self._insights_named, parent=self,
+            self._scheduler, self._notices, self._insights_named, parent=self,
         )  # fmt: skip
         found = self._found()
         site = self._functions_app(found, access.of_app)
@@ -90,6 +91,7 @@ class Platform(Component):
         self._state.container("StateContainer", STATE)
         self._messaging = Messaging(ground, workspace=workspace, **self._shared)
         self._scheduler = Scheduler(ground, **self._shared)
+        self._notices = Notices(ground, self._account, self._messaging, **self._shared)
 
     def _application_insights(self) -> applicationinsights.Component:
         ground = self._ground
@@ -155,18 +157,24 @@ class Platform(Component):
 
     def _engine(self) -> Mapping[str, Text]:
         backend = f"azblob://{STATE}?storage_account={self._state.named.name}"
-        subnet, zone = self._network.subnet_id("private-endpoints"), self._network.zone.id
-        return provisioner_settings(backend, self._secrets.provider, self._registry.named.id, subnet, zone)
+        return provisioner_settings(backend, self._secrets.provider, self._environments_lean_on())
+
+    def _environments_lean_on(self) -> Mapping[str, str]:
+        """By the outputs of `engine.PLATFORM`."""
+        return {
+            "registryId": self._registry.named.id,
+            "endpointsSubnetId": self._network.subnet_id("private-endpoints"),
+            "vaultZoneId": self._network.zone.id,
+            **self._notices.told,
+        }
 
     def _outputs(self, site: FunctionsApp) -> dict[str, Text]:
         return {
             "resourceGroup": self._ground.group,
             "functionsApp": site.named.name,
             "apiHost": site.host,
-            "registryId": self._registry.named.id,
             "registryServer": self._registry.server,
-            "endpointsSubnetId": self._network.subnet_id("private-endpoints"),
-            "vaultZoneId": self._network.zone.id,
+            **self._environments_lean_on(),
             "stateBackend": self._engine()["PULUMI_BACKEND_URL"],
             "secretsProvider": self._secrets.provider,
         }

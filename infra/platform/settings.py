@@ -16,6 +16,7 @@ import pulumi
 
 from infra.platform.described import Described
 from infra.platform.durable import HUB
+from infra.provisioner.engine import PLATFORM
 
 Text: TypeAlias = pulumi.Input[str]
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,14 +83,12 @@ def shared_settings(described: Described, found: Found, client_id: Text, signing
     }
 
 
-def provisioner_settings(backend: str, provider: str, registry: str, subnet: str, zone: str) -> Mapping[str, Text]:
-    """What the job reads besides. `backend`: where states are kept; `provider`: what encrypts their secrets; then what it
-    ties environments to."""
+def provisioner_settings(backend: str, provider: str, platform: Mapping[str, str]) -> Mapping[str, Text]:
+    """What the job reads besides. `backend`: where states are kept; `provider`: what encrypts their secrets; `platform`:
+    what it ties environments to, by the outputs of `PLATFORM`, all of them."""
     return {
         "PROVISIONER_ENGINE": ENGINE,
         "PULUMI_BACKEND_URL": backend,
         "PULUMI_SECRETS_PROVIDER": provider,
-        "PLATFORM_REGISTRY_ID": registry,
-        "PLATFORM_ENDPOINTS_SUBNET_ID": subnet,
-        "PLATFORM_VAULT_ZONE_ID": zone,
+        **{setting: platform[output] for setting, output in PLATFORM.items()},
     }

@@ -20,6 +20,7 @@ from infra.components.ground import Component, Ground, Named
 from infra.components.identity import Identity
 from infra.components.logs import Workspace
 from infra.components.network import Network
+from infra.components.notices import Notices
 from infra.components.plans import Plan
 from infra.components.vault import Vault
 from infra.environment.base import OUTPUT_OF_PLAN, Text
@@ -28,7 +29,7 @@ from infra.environment.owned import AKS, CONTAINER_APPS, TARGETS, pool_ground
 
 @dataclass(frozen=True)
 class Described:
-    """`platform`: `endpointsSubnetId, vaultZoneId, registryId` of the platform's stack, each where there is one."""
+    """`platform`: outputs of the platform's stack (`engine.PLATFORM`), each where there is one."""
 
     subscription: str
     stage: str
@@ -77,6 +78,8 @@ class Pool(Component):
         if self._platform.get("endpointsSubnetId"):
             subnet, zone = self._platform["endpointsSubnetId"], self._platform["vaultZoneId"]
             vault.opened(ground, "PlatformEndpoint", "pe-kv-platform", subnet=subnet, zone=zone, after=self._settled)
+        if "noticesQueueId" in self._platform:
+            Notices(ground, vault, self._platform)
         return vault
 
     def _target(self, target: str) -> dict[str, Text]:

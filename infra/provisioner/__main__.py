@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Awaitable
 from datetime import timedelta
 
-from infra.provisioner.engine import Engine, EngineSettings, load
+from infra.provisioner.engine import PLATFORM, Engine, EngineSettings, load
 from infra.provisioner.inspection import Inspection
 from infra.provisioner.job import Job
 from infra.provisioner.patience import Patience, Patient
@@ -119,9 +119,7 @@ def _engine_settings(container: Container) -> EngineSettings:
         backend_url=os.environ.get("PULUMI_BACKEND_URL", ""),
         secrets_provider=os.environ.get("PULUMI_SECRETS_PROVIDER", ""),
         passphrase=os.environ.get("PULUMI_CONFIG_PASSPHRASE", ""),
-        registry_id=os.environ.get("PLATFORM_REGISTRY_ID", ""),
-        endpoints_subnet_id=os.environ.get("PLATFORM_ENDPOINTS_SUBNET_ID", ""),
-        vault_zone_id=os.environ.get("PLATFORM_VAULT_ZONE_ID", ""),
+        platform={output: ident for setting, output in PLATFORM.items() if (ident := os.environ.get(setting))},
         client_id=container.settings.identity.managed_identity_client_id or "",
         environ=dict(os.environ),
     )

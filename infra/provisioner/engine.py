@@ -18,6 +18,15 @@ from shared.operations.model import Operation
 from shared.runtime.environments.model import Environment
 
 Progress = Callable[[str, str, str], Awaitable[None]]  # (step, "Running" | "Succeeded", detail)
+# ARM ids of what `infra/platform` makes and environments are tied to: the setting, and the output of its stack.
+PLATFORM: Mapping[str, str] = {
+    "PLATFORM_REGISTRY_ID": "registryId",  # which environments pull from
+    "PLATFORM_ENDPOINTS_SUBNET_ID": "endpointsSubnetId",  # from where the platform reaches environments' vaults
+    "PLATFORM_VAULT_ZONE_ID": "vaultZoneId",
+    "PLATFORM_NOTICES_IDENTITY_ID": "noticesIdentityId",  # as which vaults' notices are sent to the platform
+    "PLATFORM_NOTICES_QUEUE_ID": "noticesQueueId",
+    "PLATFORM_NOTICES_CONTAINER_ID": "noticesContainerId",  # where those are kept that could not be delivered
+}
 
 
 class EnvironmentRecord(Record):
@@ -77,9 +86,7 @@ class EngineSettings:
     backend_url: str = ""
     secrets_provider: str = ""
     passphrase: str = field(default="", repr=False)
-    registry_id: str = ""  # the platform's, which environments pull from
-    endpoints_subnet_id: str = ""  # the platform's, from where it reaches environments' vaults
-    vault_zone_id: str = ""
+    platform: Mapping[str, str] = field(default_factory=dict)  # by the outputs of PLATFORM; none where there is none
     client_id: str = ""  # of the provisioner's managed identity
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # what a child process starts with: PATH, HOME
 

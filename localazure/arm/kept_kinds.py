@@ -1,7 +1,7 @@
-"""What an environment's network and logs consist of: kept as it was sent, with what lies below it, and nothing behind it.
+"""What an environment's network, logs and notices consist of: kept as it was sent, with what lies below it.
 
-On one machine there is no network to close and no log to send; ARM remembers what was asked for, so that an engine that
-makes it finds it again.
+Nothing is behind it: on one machine there is no network to close, no log and no notice to send. ARM remembers what was
+asked for, so that an engine that makes it finds it again.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ TRACKED = (
     "Microsoft.Network/networkSecurityGroups",
     "Microsoft.Network/privateEndpoints",
     "Microsoft.Network/privateDnsZones",
+    "Microsoft.EventGrid/systemTopics",
 )
 EXTENSIONS = ("Microsoft.Insights/diagnosticSettings",)
 
@@ -26,7 +27,7 @@ class Kept(Kind):
     lasting: ClassVar[bool] = False
 
     async def descend(self, call: Call, resource: Resource) -> Answer:
-        """Zone groups of endpoints, links of zones: one level below, in the resource's own record."""
+        """Zone groups of endpoints, links of zones, event subscriptions: one level below, in the resource's own record."""
         below = resource.facts.setdefault("below", {})
         path = "/".join(call.target.below)
         standing = below.get(path.lower())

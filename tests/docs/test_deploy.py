@@ -8,11 +8,13 @@ from __future__ import annotations
 import ast
 import re
 
+from infra.provisioner.engine import PLATFORM
 from tests.docs.pages import ROOT, page
 
 GUIDE = page("docs/deploy.md")
 READS = {"require", "require_secret", "get", "get_int", "get_object"}
-DOCKERFILES = re.compile(r"cat > build/\w+\.Dockerfile <<'DOCKERFILE'\n(.*?)\nDOCKERFILE\n", re.DOTALL)
+DOCKERFILES = re.compile(r"cat > build/images/\w+\.Dockerfile <<'DOCKERFILE'\n(.*?)\nDOCKERFILE\n", re.DOTALL)
+ARCHIVED = re.compile(r"^git archive HEAD (.*?) \|", re.MULTILINE)
 
 
 def configuration(module: str) -> dict[str, bool]:
@@ -43,7 +45,7 @@ def test_it_sets_what_the_platforms_stack_asks_for_and_nothing_that_nobody_reads
 
 def test_it_sets_what_a_pools_stack_asks_for() -> None:
     read = configuration("infra/pool/__main__.py")
-    named = {"registryId", "endpointsSubnetId", "vaultZoneId"}  # in a loop, there as here
+    named = set(PLATFORM.values())  # in a loop, there as here
     ours = given("runtime-pool") - {""}
     assert {key for key, required in read.items() if required} - {"subscriptionId", "location"} <= ours
     assert ours <= read.keys() | named
@@ -55,6 +57,8 @@ def test_images_are_made_of_what_is_there() -> None:
         line.split()[1:-1] for text in DOCKERFILES.findall(GUIDE.text) for line in text.splitlines() if "COPY" in line
     ]
     assert len(copied) == 6
+    archived = ARCHIVED.findall("\n".join(GUIDE.blocks("sh")))[0].split()
+    assert {name.split("/")[0] for names in copied for name in names} == set(archived)
     assert all((ROOT / name).exists() for names in copied for name in names)
 
 

@@ -18,6 +18,17 @@ from pulumi.runtime.stack import wait_for_rpcs
 from infra.provisioner.engine import EnvironmentRecord
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
+# What the platform's stack puts out and environments are tied to.
+PLATFORM_GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-cs-platform-prod"
+_PROVIDERS = f"{PLATFORM_GROUP}/providers"
+PLATFORM = {
+    "registryId": f"{_PROVIDERS}/Microsoft.ContainerRegistry/registries/cr",
+    "endpointsSubnetId": f"{_PROVIDERS}/Microsoft.Network/virtualNetworks/vnet/subnets/private-endpoints",
+    "vaultZoneId": f"{_PROVIDERS}/Microsoft.Network/privateDnsZones/zone",
+    "noticesIdentityId": f"{_PROVIDERS}/Microsoft.ManagedIdentity/userAssignedIdentities/id-notices",
+    "noticesQueueId": f"{_PROVIDERS}/Microsoft.ServiceBus/namespaces/sb/queues/runtime-notices",
+    "noticesContainerId": f"{_PROVIDERS}/Microsoft.Storage/storageAccounts/st/blobServices/default/containers/undelivered",
+}
 KUBECONFIG = {
     "clusters": [{"name": "c", "cluster": {"server": "https://c.example:443", "certificate-authority-data": "Q0E="}}]
 }

@@ -13,7 +13,8 @@ from infra.environment.owned import Surroundings, ground_of
 from infra.environment.program import Environment
 from infra.platform import duties
 from infra.provisioner.engine import EnvironmentRecord
-from tests.infra.cloud import Declared, declare, record
+from shared.runtime.consumers.vault_event import read_vault_event
+from tests.infra.cloud import PLATFORM, Declared, declare, record
 from tests.support.outputs import read_outputs
 
 POOL = {
@@ -29,7 +30,6 @@ POOL = {
     "functionsPlanId": "/pool/plan-fn",
     "appServicePlanId": "/pool/plan-web",
 }
-PLATFORM = {"endpointsSubnetId": "/platform/subnet", "vaultZoneId": "/platform/zone", "registryId": "/platform/registry"}
 GROUP = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg-env-0123456789abcdef"
 BUS = f"{GROUP}/providers/Microsoft.ServiceBus/namespaces/sb-0123456789abcdef"
 STORAGE = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stfn0123456789abcdef"
@@ -47,11 +47,13 @@ LONGEST = {
     "azure-native:storage:StorageAccount": ("accountName", 24),
     "azure-native:servicebus:Namespace": ("namespaceName", 50),
     "azure-native:resources:ResourceGroup": ("resourceGroupName", 90),
+    "azure-native:eventgrid:SystemTopic": ("systemTopicName", 50),
 }
 OWN = {"ServiceBus", "ServiceBusLogs", "ServiceBusSending", "ServiceBusReceiving"}
 OF_TARGETS = {
     "ClusterFederation", "FunctionsStorage", "FunctionsStorageMetrics", "FunctionsStorageBlobs", "FunctionsStorageQueues",
 }  # fmt: skip
+NOTICES = {"VaultEvents", "VaultNotices"}
 SILO_STEPS = OWN | OF_TARGETS | {
     "ResourceGroup", "NetworkSecurityGroup", "Network", "VaultZone", "VaultZoneLink", "Identity", "Workspace", "KeyVault",
     "KeyVaultLogs", "VaultEndpoint", "VaultEndpointName", "KeyVaultAccess", "ManagedEnvironment", "ManagedEnvironmentLogs",
@@ -87,7 +89,7 @@ def shared() -> Declared:
 
 
 def test_a_silo_has_all_of_its_own(silo: Declared) -> None:
-    of_the_platform = {"PlatformEndpoint", "PlatformEndpointName", "ImagePull", "ClusterImagePull"}
+    of_the_platform = {"PlatformEndpoint", "PlatformEndpointName", "ImagePull", "ClusterImagePull", *NOTICES}
     assert set(silo.azure()) == SILO_STEPS | of_the_platform
 
 
@@ -95,7 +97,7 @@ def test_a_pooled_environment_has_an_identity_and_a_vault_on_the_pools_network(p
     assert set(pooled.azure()) == {
         "ResourceGroup", "Identity", "KeyVault", "KeyVaultLogs", "VaultEndpoint", "VaultEndpointName", "PlatformEndpoint",
         "PlatformEndpointName", "KeyVaultAccess", "ImagePull",
-    } | OWN | OF_TARGETS  # fmt: skip
+    } | OWN | OF_TARGETS | NOTICES  # fmt: skip
     assert pooled["VaultEndpoint"]["subnet"] == {"id": POOL["endpointsSubnetId"]}
     assert pooled["KeyVaultLogs"]["workspaceId"] == POOL["workspaceId"]
 
@@ -104,6 +106,41 @@ def test_a_shared_environment_has_an_identity_and_no_role_on_the_vault_that_tena
     assert set(shared.azure()) == {"ResourceGroup", "Identity", "ImagePull"} | OWN | OF_TARGETS
     assert {scope for _role, scope in shared.roles()} == {PLATFORM["registryId"], BUS, STORAGE}
     assert shared.outputs["vaultUri"] == POOL["vaultUri"]
+
+
+@pytest.mark.parametrize("model", ["silo", "pool"])
+def test_what_the_vault_tells_of_its_secrets_goes_to_the_platform_as_the_platforms_identity(model: str) -> None:
+    made = environment(record(isolation_model=model), pool=POOL, platform=PLATFORM)
+    topic, notices = made["VaultEvents"], made["VaultNotices"]
+    assert (topic["source"], topic["topicType"]) == (VAULT, "Microsoft.KeyVault.vaults")
+    sender = {"type": "UserAssigned", "userAssignedIdentity": PLATFORM["noticesIdentityId"]}
+    assert topic["identity"] == {"type": "UserAssigned", "userAssignedIdentities": {PLATFORM["noticesIdentityId"]: {}}}
+    assert notices["systemTopicName"] == topic["systemTopicName"]
+    assert notices["deliveryWithResourceIdentity"] == {
+        "identity": sender,
+        "destination": {"endpointType": "ServiceBusQueue", "resourceId": PLATFORM["noticesQueueId"]},
+    }
+    account, _, container = PLATFORM["noticesContainerId"].partition("/blobServices/default/containers/")
+    assert notices["deadLetterWithResourceIdentity"] == {
+        "identity": sender,
+        "deadLetterDestination": {"endpointType": "StorageBlob", "resourceId": account, "blobContainerName": container},
+    }
+
+
+@pytest.mark.parametrize("kind", ["SecretNearExpiry", "SecretExpired", "SecretNewVersionCreated"])
+def test_the_app_understands_what_it_is_sent_of_a_vault(silo: Declared, kind: str) -> None:
+    notices = silo["VaultNotices"]
+    assert f"Microsoft.KeyVault.{kind}" in notices["filter"]["includedEventTypes"]
+    assert notices["eventDeliverySchema"] == "EventGridSchema"
+    data = {"VaultName": silo["KeyVault"]["vaultName"], "ObjectName": "db-password"}
+    event = {"id": "1", "eventType": f"Microsoft.KeyVault.{kind}", "data": data}
+    notice = read_vault_event(json.dumps(event).encode()).notice
+    assert notice is not None
+    assert f"{notice.vault_uri}/" == silo.outputs["vaultUri"]
+
+
+def test_without_a_platform_there_is_nobody_to_tell() -> None:
+    assert not NOTICES & set(environment(record()).resources)
 
 
 @pytest.mark.parametrize("model", ["silo", "pool"])

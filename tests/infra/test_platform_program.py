@@ -13,8 +13,10 @@ from infra.components import roles
 from infra.platform import duties
 from infra.platform.alerts import BREACH, FORCED, RUNBOOKS, SEARCHED
 from infra.platform.described import Described
+from infra.platform.notices import UNDELIVERED
 from infra.platform.program import Platform
 from infra.platform.settings import ENGINE
+from infra.provisioner.engine import PLATFORM as TIES
 from shared.kernel import channels, metrics
 from tests.infra.cloud import SUBSCRIPTION, Declared, declare
 
@@ -35,9 +37,7 @@ OF_THE_JOB = {
     "PROVISIONER_ENGINE",
     "PULUMI_BACKEND_URL",
     "PULUMI_SECRETS_PROVIDER",
-    "PLATFORM_REGISTRY_ID",
-    "PLATFORM_ENDPOINTS_SUBNET_ID",
-    "PLATFORM_VAULT_ZONE_ID",
+    *TIES,
 }
 
 
@@ -59,7 +59,7 @@ def platform(stage: str = "prod", images: bool = True) -> Declared:
 
 
 def assigned(identity: str) -> set[tuple[str, str]]:
-    """(role, last part of the scope) of one of the three identities."""
+    """(role, last part of the scope) of one of the identities."""
     made = platform()
     found = {step: one for step, one in made.of_type(":RoleAssignment").items() if step.startswith(identity)}
     return {(one["roleDefinitionId"].rpartition("/")[2], one["scope"].rpartition("/")[2]) for one in found.values()}
@@ -119,7 +119,7 @@ def test_the_job_is_told_what_the_app_is_told_and_its_engine() -> None:
     assert given["PROVISIONER_ENGINE"] == ENGINE
     assert given["PULUMI_BACKEND_URL"].startswith("azblob://pulumi-state?storage_account=stp")
     assert given["PULUMI_SECRETS_PROVIDER"].startswith("azurekeyvault://kv-prod-")
-    assert given["PLATFORM_ENDPOINTS_SUBNET_ID"] == platform().outputs["endpointsSubnetId"]
+    assert {name: given[name] for name in TIES} == {name: platform().outputs[output] for name, output in TIES.items()}
     assert container["command"] == ["python", "-m", "infra.provisioner"]
     assert platform()["ProvisionerJob"]["configuration"]["replicaRetryLimit"] == 0
 
@@ -169,7 +169,7 @@ def test_the_app_changes_workloads_and_makes_no_environment() -> None:
     given = {role for role, _scope in app}
     assert given == {
         roles.TABLE_DATA, roles.BLOB_OWNER, roles.QUEUE_DATA, roles.BUS_SENDER, roles.BUS_RECEIVER, roles.DURABLE_TASK,
-        roles.SECRETS_USER, roles.METRICS_PUBLISHER, *own.values(),
+        roles.SECRETS_USER, roles.METRICS_PUBLISHER, own["WorkloadOperator"], own["JobOperator"],
     }  # fmt: skip
     assert (roles.SECRETS_USER, "runtime-signing-key") in app  # that one secret, not the vault
 
@@ -193,6 +193,27 @@ def test_the_provisioner_is_contributor_where_environments_are_and_gives_three_r
     assert condition.count("GuidEquals") == 2
     assert platform()["ProvisionerGives"]["conditionVersion"] == "2.0"
     assert (roles.CRYPTO_USER, "pulumi-state") in given
+
+
+def test_vaults_notices_are_sent_as_an_identity_that_sends_to_their_queue_and_keeps_what_it_could_not_deliver() -> None:
+    assert assigned("Notices") == {(roles.BUS_SENDER, channels.NOTICES), (roles.BLOB_DATA, UNDELIVERED)}
+    told = platform().outputs
+    assert f"/storageAccounts/{platform()['AppStorage']['accountName']}/" in told["noticesContainerId"]
+    assert f"/namespaces/{platform()['ServiceBus']['namespaceName']}/" in told["noticesQueueId"]
+    assert told["noticesIdentityId"].rpartition("/")[2] == platform()["NoticesIdentity"]["resourceName"]
+
+
+def test_the_provisioner_ties_vaults_to_the_notices_identity_its_queue_and_its_container_and_to_nothing_else() -> None:
+    made = platform()
+    own = {step: one["roleDefinitionId"] for step, one in made.of_type(":RoleDefinition").items()}
+    scopes = {
+        one["scope"]
+        for one in made.of_type(":RoleAssignment").values()
+        if own["NoticeSubscriber"] in one["roleDefinitionId"]
+    }
+    assert scopes == {made.outputs[name] for name in ("noticesIdentityId", "noticesQueueId", "noticesContainerId")}
+    assert (own["NoticeSubscriber"], channels.NOTICES) in assigned("Provisioner")
+    assert not [one for one in duties.NOTICES["actions"] if one.endswith("*")]
 
 
 def test_nobody_but_the_provisioner_is_contributor() -> None:

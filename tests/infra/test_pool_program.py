@@ -15,9 +15,7 @@ from infra.environment import pooled
 from infra.environment.owned import TARGETS, pool_ground
 from infra.pool.program import Described, declare
 from tests.infra import cloud
-from tests.infra.cloud import SUBSCRIPTION, Declared
-
-PLATFORM = {"endpointsSubnetId": "/platform/subnet", "vaultZoneId": "/platform/zone", "registryId": "/platform/registry"}
+from tests.infra.cloud import PLATFORM, SUBSCRIPTION, Declared
 
 
 @cache
@@ -77,6 +75,13 @@ def test_the_vault_that_tenants_share_is_closed_and_opened_to_nobody_as_a_whole(
         (roles.ACR_PULL, PLATFORM["registryId"]),
         (roles.NETWORK_CONTRIBUTOR, made.outputs["networkId"]),
     }
+
+
+def test_what_that_vault_tells_goes_to_the_platform() -> None:
+    made = pool()
+    assert made["VaultEvents"]["source"].endswith(f"/vaults/{made['KeyVault']['vaultName']}")
+    destination = made["VaultNotices"]["deliveryWithResourceIdentity"]["destination"]
+    assert destination["resourceId"] == PLATFORM["noticesQueueId"]
 
 
 def test_the_names_of_vaults_are_global_and_fit() -> None:

@@ -92,13 +92,7 @@ class PulumiEngine:
 
     async def _surroundings(self, told: EnvironmentRecord, arm: ResourceManager) -> Surroundings:
         """Raises `Refused` when the pool that the environment leans on was never made."""
-        settings = self.settings
-        ids = {
-            "registryId": settings.registry_id,
-            "endpointsSubnetId": settings.endpoints_subnet_id,
-            "vaultZoneId": settings.vault_zone_id,
-        }
-        platform = {name: value for name, value in ids.items() if value}
+        platform = self.settings.platform
         if told.isolation_model == SILO:
             return Surroundings(platform=platform)
         try:

@@ -18,6 +18,7 @@ import pytest_asyncio
 from infra.environment.program import program
 from infra.provisioner.engine import EngineSettings
 from infra.provisioner.pulumi_engine import PulumiEngine
+from tests.infra.cloud import PLATFORM, PLATFORM_GROUP
 from tests.infra.e2e.provider import WHERE
 from tests.infra.e2e.stand_in import Client, StandIn, serving
 from tests.localazure.arm.conftest import certificate
@@ -77,8 +78,10 @@ async def local(certificate: Path, tmp_path: Path, plugins: Path, monkeypatch: p
             # Without attribute files beside the states: they are not written at one go, and a kill would leave half of one.
             backend_url=f"{backend.as_uri()}?metadata=skip",
             passphrase="a passphrase of the tests",
+            platform=PLATFORM,
             environ=dict(os.environ),
         )
         arm = Client(azure.url)
+        await arm.put(PLATFORM_GROUP, "2025-04-01", {"location": "westeurope"})
         yield Local(arm, azure, backend, settings, PulumiEngine(settings, program, heartbeat=0.5, lock_grace=3.0))
         await arm.close()

@@ -23,6 +23,7 @@ class Shape:
     root: tuple[str, ...] = ROOT
     flat: bool = True  # inputs stand beside each other; False: the SDK has `properties` too
     fixed: tuple[str, ...] = ()  # what makes another resource of it when it changes, beside its id and location
+    assigned: type[list[Any]] | type[dict[str, Any]] = list  # how the SDK has assigned identities, which ARM has as a dict
 
     @property
     def parameters(self) -> list[str]:
@@ -54,7 +55,8 @@ class Shape:
         """As the provider reads them back: everything that can be written."""
         told = self.outputs(answered)
         if assigned := (told.get("identity") or {}).get("userAssignedIdentities"):
-            told["identity"] = {**told["identity"], "userAssignedIdentities": sorted(assigned)}
+            listed = sorted(assigned) if self.assigned is list else {one: {} for one in assigned}
+            told["identity"] = {**told["identity"], "userAssignedIdentities": listed}
         writable = {name: value for name, value in told.items() if name not in READ_ONLY}
         return {**writable, **self.parts(resource_id)}
 
@@ -65,6 +67,7 @@ def _in_group(kind: str, name: str, **more: Any) -> Shape:
 
 _ZONE = f"{GROUP}/providers/Microsoft.Network/privateDnsZones/{{privateZoneName}}"
 _IDENTITY = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{{resourceName}}"
+_TOPIC = f"{GROUP}/providers/Microsoft.EventGrid/systemTopics/{{systemTopicName}}"
 _ENDPOINT = f"{GROUP}/providers/Microsoft.Network/privateEndpoints/{{privateEndpointName}}"
 SHAPES: Mapping[str, Shape] = {
     "azure-native:resources:ResourceGroup": Shape(GROUP),
@@ -91,6 +94,10 @@ SHAPES: Mapping[str, Shape] = {
     "azure-native:network:PrivateDnsZoneGroup": Shape(f"{_ENDPOINT}/privateDnsZoneGroups/{{privateDnsZoneGroupName}}"),
     "azure-native:privatedns:PrivateZone": Shape(_ZONE),
     "azure-native:privatedns:VirtualNetworkLink": Shape(f"{_ZONE}/virtualNetworkLinks/{{virtualNetworkLinkName}}"),
+    "azure-native:eventgrid:SystemTopic": Shape(_TOPIC, assigned=dict, fixed=("source", "topicType")),
+    "azure-native:eventgrid:SystemTopicEventSubscription": Shape(
+        f"{_TOPIC}/eventSubscriptions/{{eventSubscriptionName}}", root=()
+    ),
     "azure-native:monitor:DiagnosticSetting": Shape("{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}"),
     "azure-native:authorization:RoleAssignment": Shape(
         "{scope}/providers/Microsoft.Authorization/roleAssignments/{roleAssignmentName}",

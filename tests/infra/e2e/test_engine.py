@@ -51,11 +51,14 @@ async def test_it_is_made_once_compared_and_unmade(local: Local) -> None:
     steps = Steps()
     outputs = await local.engine.make(environment(), arm=local.arm, progress=steps)
     assert outputs["vaultUri"] == "https://kv-0123456789abcdef.vault.azure.net/"
-    assert {"ResourceGroup", "KeyVault", "KeyVaultAccess", "ManagedEnvironment"} <= steps.ended()
+    assert {"ResourceGroup", "KeyVault", "KeyVaultAccess", "ManagedEnvironment", "VaultNotices"} <= steps.ended()
     vault = await local.arm.get(VAULT)
     assert vault is not None
     assert vault["properties"]["publicNetworkAccess"] == "Disabled"
     assert vault["tags"]["cs-environment-id"] == "env-0123456789abcdef"
+    topic = await local.arm.get(f"{GROUP}/providers/Microsoft.EventGrid/systemTopics/evgt-0123456789abcdef")
+    assert topic is not None
+    assert topic["properties"]["source"] == VAULT
 
     made, again = dict(local.azure.made), Steps()
     later = environment(operation_id="op-0123456789abcdeffedcba9876543210", attempt=4)
