@@ -37,6 +37,7 @@ from shared.runtime.interventions.promoting import Promoting
 from shared.runtime.interventions.releasing import Releasing
 from shared.runtime.interventions.retrying import Retrying
 from shared.runtime.rollout.gate import GatePolicy
+from shared.runtime.rollout.plan import Plans
 from shared.runtime.rotation.planning import Planning
 from shared.runtime.rotation.seeking import Seeking
 from shared.runtime.rotation.service import Rotations
@@ -123,7 +124,11 @@ class Requests(Outside):
 
     @cached_property
     def ingest(self) -> Ingest:
-        return Ingest(self.journal, self.settings.pace.stale_after)
+        return Ingest(self.journal, self.settings.pace.stale_after, self.plans.rolling)
+
+    @cached_property
+    def plans(self) -> Plans:
+        return Plans(self.store, draw)
 
     @cached_property
     def policies(self) -> Policies:

@@ -33,7 +33,6 @@ from shared.runtime.probing.recording import Recording
 from shared.runtime.purging import sweep as purging
 from shared.runtime.purging.ages import Ages
 from shared.runtime.rollout.effects import Effects
-from shared.runtime.rollout.plan import Plans
 from shared.runtime.rotation import activities as rotating
 from shared.runtime.rotation import sweep as rotation_sweep
 from shared.runtime.rotation.retiring import Retiring
@@ -65,7 +64,7 @@ class Work(Requests):
             ending=self.ending,
             catalog=self.catalog,
             preparing=Preparing(self.catalog, self.resolver, self.policies, self.registries.resolve),
-            plans=Plans(self.store, draw),
+            plans=self.plans,
             effects=Effects(self.targets),
             witness=self.witness,
             due=self.due,

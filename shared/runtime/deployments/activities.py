@@ -27,7 +27,7 @@ from shared.runtime.health.witness import Witness
 from shared.runtime.rollout import plan
 from shared.runtime.rollout.effects import Effects, stamp_of
 from shared.runtime.rollout.gate import OnFailure
-from shared.runtime.rollout.plan import Planned, Plans, content_hash
+from shared.runtime.rollout.plan import Planned, Plans, content_hash, made_by
 from shared.store import keys
 from shared.store.port import Replace
 
@@ -76,8 +76,7 @@ class Deps:
 
 
 def deployment_of(run: Run) -> str:
-    """A deployment and the operation that makes it share their own part."""
-    return f"dep-{run.operation_id.removeprefix('op-')}"
+    return made_by(run.operation_id)
 
 
 async def run_claim(deps: Deps, run: Run) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ Invariants
 - An observation never overwrites a newer one of the same service: it is answered as `Stale` and changes nothing. The same
   one again is `Accepted` again, so a batch whose answer was lost may be sent once more.
 - Each observation has an outcome of its own, in the order of the batch; one that is wrong stops no other.
+- A service is known that is in the inventory, or that a release in flight is to make run: its gate may wait for this.
 - An event stands in the transaction that changes what readers see. More changes than one transaction takes go in several.
 
 Failure modes: `Conflict` for a lost race (the caller begins anew from the read), `Transient` when nothing is known.
@@ -11,7 +12,7 @@ Failure modes: `Conflict` for a lost race (the caller begins anew from the read)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -40,6 +41,8 @@ EVENTS = 40  # in one transaction, as in the sweep
 GATHERED = 12  # services up to which their rows are read by key, in the round trip of the rest
 AHEAD = timedelta(seconds=60)  # of our clock that a reporter's may be
 NAMED = 5  # services in a summary
+
+Rolling = Callable[[str], Awaitable[frozenset[str]]]  # a partition's services that a release in flight is to make run
 
 
 class ReportOutcome(StrEnum):
@@ -99,7 +102,7 @@ class Standing:
     row: Row | None  # of the reports
     reports: EnvironmentReports
     health: EnvironmentHealth
-    known: frozenset[str]  # services of the environment, as far as the batch names them
+    known: frozenset[str]  # services of the environment: those at least that the batch names
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ class Weighed:
 class Ingest:
     journal: Journal
     stale_after: timedelta
+    rolling: Rolling
 
     async def results(self, intent: Intent, admitted: Admitted, request: HealthResultsRequest) -> Answer:
         """Take a batch, and leave one entry that says so."""
@@ -156,12 +160,15 @@ class Ingest:
         found = set(rows)
         if not asked:
             found |= {row.key for row in await self.journal.store.list(place.partition, PREFIX, limit=MAX_SERVICES)}
+        known = frozenset(service_id for service_id in named if keys.service(service_id) in found)
+        if len(known) < len(named):
+            known |= await self.rolling(place.partition)
         reports, health = rows.get(REPORTS), rows.get(keys.HEALTH)
         return Standing(
             row=reports,
             reports=read(EnvironmentReports, place.partition, reports) if reports else EnvironmentReports(),
             health=read(EnvironmentHealth, place.partition, health) if health else EnvironmentHealth(),
-            known=frozenset(service_id for service_id in named if keys.service(service_id) in found),
+            known=known,
         )
 
     async def _write(self, tx: Transaction, standing: Standing, after: EnvironmentReports) -> Transaction:

@@ -11,7 +11,9 @@ from datetime import datetime
 
 from shared.kernel.canonical import sha256
 from shared.kernel.clock import Draw
+from shared.kernel.ids import OperationId
 from shared.kernel.record import Record
+from shared.operations.slot import Slot
 from shared.runtime.catalog.model import Placed
 from shared.store import keys
 from shared.store.port import Change, Put, Replace, Row, Store
@@ -26,6 +28,11 @@ class Planned(Record):
     before: Placed | None = None  # None: the service is new
     applied_at: datetime | None = None
     applied_by: int | None = None  # the attempt
+
+
+def made_by(operation_id: OperationId) -> str:
+    """The id of a deployment: it shares its own part with the operation that makes it."""
+    return f"dep-{operation_id.removeprefix('op-')}"
 
 
 def key(deployment_id: str, wave: int, service_id: str) -> str:
@@ -50,6 +57,13 @@ class Plans:
     async def all(self, partition: str, deployment_id: str) -> list[Planned]:
         rows = await self.store.list(partition, keys.plan(deployment_id), limit=1000)
         return [Planned.read(row.document) for row in rows]
+
+    async def rolling(self, partition: str) -> frozenset[str]:
+        """The services that the release in flight is to make run; none while nothing is in flight or planned."""
+        row = await self.store.get(partition, keys.SLOT)
+        holder = Slot.read(row.document).operation_id if row else None
+        planned = await self.all(partition, made_by(holder)) if holder else []
+        return frozenset(item.service_id for item in planned if item.wanted)
 
     async def applied(self, partition: str, row: Row, at: datetime, attempt: int) -> None:
         """Remember when the service was applied: evidence must be younger."""

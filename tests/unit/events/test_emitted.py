@@ -67,7 +67,7 @@ async def reported(world: World) -> None:
     request = HealthResultsRequest(results=[seen])
     intent: Intent = world.intent(request)
     admitted: Admitted = await world.admitted()
-    await Ingest(world.journal, STALE_AFTER).results(intent, admitted, request)
+    await Ingest(world.journal, STALE_AFTER, world.deploying.plans.rolling).results(intent, admitted, request)
 
 
 async def scanned(world: World) -> None:

@@ -39,9 +39,10 @@ async def report(
     of: str | None = NEW,
     age: float = 0.0,
     revision: str | None = None,
+    service: str = "api",
 ) -> None:
     seen = Observation(
-        service_id="api",
+        service_id=service,
         status=status,
         observed_at=world.clock() - timedelta(seconds=age),
         observed_image=of,
@@ -49,7 +50,7 @@ async def report(
         source="agent-weu",
     )
     request = HealthResultsRequest(results=[seen])
-    await Ingest(world.journal, timedelta(seconds=90)).results(
+    await Ingest(world.journal, timedelta(seconds=90), world.deploying.plans.rolling).results(
         world.intent(request), await world.admitted_anyhow(), request
     )
 
@@ -58,6 +59,7 @@ async def released(
     world: World,
     *,
     every: float | None = 1.0,
+    service: str = "api",
     tag: str = "2",
     configuration_id: str | None = None,
     which: Callable[[World], str] | None = None,
@@ -70,11 +72,11 @@ async def released(
         await pauses(seconds)
         if every is not None and (world.clock() - last[0]).total_seconds() >= every:
             last[0] = world.clock()
-            await report(world, **{**told, "revision": which(world) if which else None})
+            await report(world, service=service, revision=which(world) if which else None, **told)
 
     object.__setattr__(world.deploying, "sleep", sleep)
     named = {"configurationId": configuration_id} if configuration_id else {}
-    operation = await world.deploy(component("api", tag), gate=GATE, **named)
+    operation = await world.deploy(component(service, tag), gate=GATE, **named)
     await Engine(world).run(operation)
     return await world.deployment(deployment_of(operation))
 
@@ -85,6 +87,13 @@ async def test_reports_of_the_new_revision_pass_its_gate(walled: World) -> None:
     samples = (await walled.gate_of(deployment.deployment_id)).evidence.samples
     assert samples[-1].detail == "reported by agent-weu"
     assert samples[-1].image == NEW
+
+
+async def test_the_first_release_of_a_service_passes_on_reports_too(walled: World) -> None:
+    name, seen = "worker", image("worker", "1")
+    deployment = await released(walled, service=name, tag="1", of=seen)
+    assert deployment.status is DeploymentStatus.COMPLETED
+    assert (await walled.gate_of(deployment.deployment_id)).evidence.samples[-1].detail == "reported by agent-weu"
 
 
 async def test_a_report_that_it_is_unhealthy_fails_it(walled: World) -> None:

@@ -15,7 +15,7 @@ from shared.runtime.health.ingest import EVENTS, MOST
 from shared.runtime.health.model import EnvironmentHealth, ServiceHealth
 from shared.store import keys
 from shared.targets.port import Workload
-from tests.unit.doubles.world import World, image
+from tests.unit.doubles.world import World, component, deployment_of, image
 from tests.unit.internal.conftest import STALE_AFTER, Api, document
 
 
@@ -49,6 +49,15 @@ async def swept(world: World, service_id: str, status: HealthStatus, age: float 
 async def told(world: World) -> Sequence[tuple[str, str, str]]:
     events = await world.events(EventType.HEALTH_CHECK_COMPLETED)
     return [(e.payload["serviceId"], e.payload["previousStatus"], e.payload["status"]) for e in events]
+
+
+async def test_a_service_is_known_from_when_its_release_is_planned_and_no_other_is(api: Api, world: World) -> None:
+    operation = await world.deploy(component("api"))
+    assert await report(api, result(world)) == ["UnknownService"]
+    deployment_id = deployment_of(operation)
+    planned = await world.preparing.plan(world.place, await world.deployment(deployment_id))
+    await world.deploying.plans.write(world.partition, deployment_id, planned)
+    assert await report(api, result(world), result(world, "other")) == ["Accepted", "UnknownService"]
 
 
 async def test_a_report_is_what_readers_see(api: Api, world: World) -> None:

@@ -56,7 +56,7 @@ class Api:
             isolation=world.isolation,
             mutations=Mutations(world.journal, world.where, frozenset(world.targets)),
             tenancy=Tenancy(world.journal, world.clock),
-            ingest=Ingest(world.journal, STALE_AFTER),
+            ingest=Ingest(world.journal, STALE_AFTER, world.deploying.plans.rolling),
         )
         endpoints = Endpoints(df.Blueprint(), cast(Any, None))
         internal.register(endpoints, cast(Any, lambda: app))
