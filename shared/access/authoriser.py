@@ -13,6 +13,7 @@ from shared.access.caller import Caller
 from shared.access.claims import Claims
 from shared.access.limits import Limits
 from shared.access.tokens import MAX_TOKEN_BYTES, Tokens
+from shared.kernel import metrics
 from shared.kernel.errors import InsufficientScope, InvalidToken, TenantMismatch
 
 SCHEME = "bearer"
@@ -38,8 +39,12 @@ class Authoriser:
         return claims
 
     async def verified(self, authorization: str | None) -> Claims:
-        """What the token says, whatever the tenant has asked already."""
-        return await self.tokens.verify(bearer(authorization))
+        """What the token says, whatever the tenant has asked already. What is refused is counted and leaves no row."""
+        try:
+            return await self.tokens.verify(bearer(authorization))
+        except InvalidToken as refused:
+            metrics.count("requests.unauthenticated", reason=refused.reason)
+            raise
 
 
 def bearer(authorization: str | None) -> str:

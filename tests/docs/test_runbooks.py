@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from tests.docs.pages import ROOT, Page, page, pages
+from shared.kernel.metrics import INSTRUMENTS
+from tests.docs.pages import ROOT, Page, page, pages, quoted
 
 INDEX = page("docs/runbooks/README.md")
 RUNBOOKS = [one for one in pages() if one.path.parent == INDEX.path.parent and one != INDEX]
@@ -51,3 +52,15 @@ def test_a_runbook_says_what_it_is_and_then_what_to_do_step_by_step(where: Page)
     steps = re.findall(r"^(\d)\. \S", where.section("What to do"), re.MULTILINE)
     assert len(steps) >= 3
     assert [int(number) for number in steps] == list(range(1, len(steps) + 1))
+
+
+def test_every_metric_is_told_with_its_unit() -> None:
+    told = re.findall(r"^\| `(runtime\.\S+)` \| (\S+) \| (.+) \|$", INDEX.section("What is measured"), re.MULTILINE)
+    assert told == [(name, one.unit.strip("{}"), one.description) for name, one in INSTRUMENTS.items()]
+
+
+def test_what_is_counted_is_told_by_its_name() -> None:
+    told = set(quoted(INDEX.section("What is measured").split("\nCounted", 1)[1]))
+    sources = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "shared").rglob("*.py")))
+    assert set(re.findall(r"(?:metrics\.|[^.\w])count\(\"([\w.-]+)\"", sources)) <= told
+    assert [name for name in told if f'"{name}"' not in sources] == []

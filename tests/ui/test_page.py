@@ -25,6 +25,7 @@ HEADINGS = {
     f"/ui/d/{documents.FAILING}?wave=0": "release-2026.6.11",
     f"/ui/o/{documents.OPERATION}": "Deploy",
     "/ui/docs/errors": "Errors",
+    "/ui/docs/failures": "How operations fail",
     "/ui/docs/isolation": "Isolation breach",
     "/ui/docs/rotation": "Rotation of secrets",
     "/ui/docs/scaling": "Scaling, and pausing it",

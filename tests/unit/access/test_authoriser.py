@@ -14,6 +14,7 @@ from shared.access.limits import Limits
 from shared.access.tokens import MAX_TOKEN_BYTES, Tokens
 from shared.kernel.errors import InsufficientScope, InvalidToken, TenantMismatch, TooManyRequests
 from shared.kernel.ids import environment_id
+from tests.unit.telemetry.recorder import recording
 
 CALLER = Caller("connectsoft", "ada", "control-plane", frozenset({"runtime.environments.read"}), "trace-1")
 
@@ -73,6 +74,13 @@ async def test_a_tenant_s_limit_is_its_own(tokens: Tokens, issuer: Any) -> None:
     await authoriser.claims(f"Bearer {issuer.token(tenantId='other')}")
     with pytest.raises(TooManyRequests):
         await authoriser.claims(f"Bearer {issuer.token()}")
+
+
+@pytest.mark.parametrize(("value", "reason"), [(None, "no bearer token"), ("Bearer a.b", "segments")])
+async def test_what_is_refused_is_counted_by_what_was_wrong_with_it(tokens: Tokens, value: str | None, reason: str) -> None:
+    with recording() as taken, pytest.raises(InvalidToken):
+        await Authoriser(tokens).authenticate(value, "trace-7")
+    assert taken.of("requests.unauthenticated") == [(1, {"reason": reason})]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ export const PAGES = [
   ["scaling", "Scaling"],
   ["isolation", "Isolation breach"],
   ["errors", "Errors"],
+  ["failures", "How operations fail"],
 ];
 
 /** @param {{ctx: any, place: import("../router.js").Place}} props */
