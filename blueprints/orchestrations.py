@@ -18,7 +18,7 @@ from shared.kernel.errors import ConcurrentChange, Refused, RuntimeCloudError, S
 from shared.kernel.lines import add
 from shared.kernel.record import Record
 from shared.kernel.telemetry import SpanKind, continuing, span
-from shared.operations.model import Operation, OperationKind, Run
+from shared.operations.model import FailingRun, Operation, OperationKind, Run
 from shared.operations.procedure import SUPERSEDED, Context, Payload, Steps, canceled, refused, transient, value
 from shared.operations.runs import CancelRequested
 from shared.runtime.decommissioning import activities as decommissioning
@@ -30,6 +30,8 @@ from shared.runtime.drift import activities as adopting
 from shared.runtime.drift import orchestrator as adoption
 from shared.runtime.environments import activities as provisioning
 from shared.runtime.environments import orchestrator as environment
+from shared.runtime.mending import activities as mending
+from shared.runtime.mending import orchestrator as mend
 from shared.runtime.rotation import activities as rotating
 from shared.runtime.rotation import orchestrator as rotation
 from shared.runtime.scaling import activities as scaling
@@ -48,6 +50,7 @@ ORCHESTRATORS: Mapping[str, Callable[[Context], Steps]] = {
     enforcement.NAME: enforcement.enforce_scaling,
     rotation.NAME: rotation.rotate_secrets,
     adoption.NAME: adoption.adopt_drift,
+    mend.NAME: mend.mend_infrastructure,
 }
 
 STARTED_BY: Mapping[OperationKind, str] = {
@@ -68,7 +71,7 @@ ACTIVITIES: Mapping[str, tuple[str, type[Run], Body]] = {
     environment.LOOK: ("provisioning", Run, provisioning.run_look),
     environment.STOP_JOB: ("provisioning", Run, provisioning.run_stop_job),
     environment.COMPLETE: ("provisioning", Run, provisioning.run_complete),
-    environment.FAIL: ("provisioning", provisioning.Failing, provisioning.run_fail),
+    environment.FAIL: ("provisioning", FailingRun, provisioning.run_fail),
     deployment.CLAIM: ("deploying", Run, deploying.run_claim),
     deployment.PREPARE: ("deploying", Run, deploying.run_prepare),
     deployment.BEGIN_WAVE: ("deploying", deploying.WaveRun, deploying.run_begin_wave),
@@ -82,23 +85,26 @@ ACTIVITIES: Mapping[str, tuple[str, type[Run], Body]] = {
     deployment.BEGIN_ROLLBACK: ("deploying", deploying.FailingWaveRun, taking_back.run_begin_rollback),
     deployment.RESTORE: ("deploying", deploying.ServiceRun, taking_back.run_restore),
     deployment.RESTORED: ("deploying", deploying.WaveRun, taking_back.run_wait_restored),
-    deployment.FINISH_ROLLBACK: ("deploying", deploying.FailingRun, taking_back.run_finish_rollback),
-    deployment.FAIL: ("deploying", deploying.FailingRun, taking_back.run_fail),
+    deployment.FINISH_ROLLBACK: ("deploying", FailingRun, taking_back.run_finish_rollback),
+    deployment.FAIL: ("deploying", FailingRun, taking_back.run_fail),
     decommission.CLAIM: ("decommissioned", Run, decommissioning.run_claim),
     decommission.UNLOAD: ("decommissioned", Run, decommissioning.run_unload),
     decommission.COMPLETE: ("decommissioned", Run, decommissioning.run_complete),
     decommission.FORGET: ("decommissioned", Run, decommissioning.run_forget),
-    decommission.FAIL: ("decommissioned", decommissioning.FailingRun, decommissioning.run_fail),
+    decommission.FAIL: ("decommissioned", FailingRun, decommissioning.run_fail),
     adoption.CLAIM: ("adopting", Run, adopting.run_claim),
     adoption.ADOPT: ("adopting", Run, adopting.run_adopt),
+    mend.CLAIM: ("mending", Run, mending.run_claim),
+    mend.COMPLETE: ("mending", Run, mending.run_complete),
+    mend.FAIL: ("mending", FailingRun, mending.run_fail),
     enforcement.CLAIM: ("scaling", Run, scaling.run_claim),
     enforcement.ENFORCE: ("scaling", Run, scaling.run_enforce),
     enforcement.COMPLETE: ("scaling", scaling.CompletingRun, scaling.run_complete),
-    enforcement.FAIL: ("scaling", scaling.FailingRun, scaling.run_fail),
+    enforcement.FAIL: ("scaling", FailingRun, scaling.run_fail),
     rotation.CLAIM: ("rotating", Run, rotating.run_claim),
     rotation.PLAN: ("rotating", Run, rotating.run_plan),
     rotation.COMPLETE: ("rotating", Run, rotating.run_complete),
-    rotation.FAIL: ("rotating", deploying.FailingRun, rotating.run_fail),
+    rotation.FAIL: ("rotating", FailingRun, rotating.run_fail),
 }
 
 
@@ -140,6 +146,10 @@ def _ended_by(error: RuntimeCloudError) -> Payload:
     return refused(problem_of(error).code, problem_of(error).detail(error))
 
 
+def procedure_of(operation: Operation) -> str:
+    return mend.NAME if operation.mends else STARTED_BY[operation.kind]
+
+
 def started(operation: Operation, container: Container) -> tuple[str, str, dict[str, Any]]:
     """(orchestrator, instance id, input) of an operation's current attempt."""
     pace = container.settings.pace
@@ -154,7 +164,7 @@ def started(operation: Operation, container: Container) -> tuple[str, str, dict[
         project_id=operation.project_id,
         traceparent=continuing(operation.trace_id),
     )
-    return STARTED_BY[operation.kind], run.instance_id, run.document()
+    return procedure_of(operation), run.instance_id, run.document()
 
 
 def register(blueprint: df.Blueprint, app: Callable[[], Container]) -> None:

@@ -44,6 +44,7 @@ class EnvironmentRecord(Record):
     operation_id: str = ""  # none when it is inspected
     attempt: int = 0
     retain_data: bool = False  # when it is destroyed: its vault and its logs stay
+    mend: bool = False  # when it is made again: what somebody changed is changed back
 
 
 def record_of(environment: Environment, operation: Operation | None = None) -> EnvironmentRecord:
@@ -55,7 +56,7 @@ def record_of(environment: Environment, operation: Operation | None = None) -> E
         return told
     retained = bool(operation.request.get("retainData"))
     stamp = {"operation_id": operation.operation_id, "attempt": operation.attempt, "retain_data": retained}
-    return told.model_copy(update=stamp)
+    return told.model_copy(update={**stamp, "mend": operation.mends})
 
 
 class ResourceManager(Protocol):
@@ -69,7 +70,8 @@ class ResourceManager(Protocol):
 
 class Engine(Protocol):
     async def make(self, record: Mapping[str, Any], *, arm: ResourceManager, progress: Progress) -> dict[str, str]:
-        """Make what is missing and return the outputs that targets and probes need. Raises `Transient`, `Refused`."""
+        """Make what is missing and return the outputs that targets and probes need; with `mend`, change back what differs
+        from what was made, but what others decide on. Raises `Transient`, `Refused`."""
 
     async def destroy(self, record: Mapping[str, Any], *, arm: ResourceManager, progress: Progress) -> None:
         """Unmake all of it, but what holds data where `retainData` says so; absent resources count as gone."""

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from localazure.engine.comparison import differing
+from localazure.engine.comparison import differing, restored
 from localazure.engine.outputs import outputs_of
 from localazure.engine.part import Answers, Environment, Part
 from localazure.engine.resources import parts
@@ -51,13 +51,13 @@ async def make(record: Mapping[str, Any], *, arm: Arm, progress: Progress) -> di
 
     `record` is the environment with its operation (tenantId, projectId, environmentId, stage, region, computeTargets,
     placement, operationId, attempt). Raises what `arm` and `progress` raise; an attempt that was overtaken is ended by
-    `progress`, which is awaited before every change.
+    `progress`, which is awaited before every change. With `mend`, what stands and was changed is changed back.
     """
     environment = Environment.of(record)
     answers: Answers = {}
     for part in parts(environment):
         await progress(part.step, RUNNING, part.id(environment, answers))
-        answers[part.step] = await _ensure(arm, environment, part, answers)
+        answers[part.step] = await _ensure(arm, environment, part, answers, mend=bool(record.get("mend")))
         await progress(part.step, SUCCEEDED, answers[part.step]["id"])
     return outputs_of(environment, answers)
 
@@ -100,12 +100,16 @@ async def inspect(record: Mapping[str, Any], *, arm: Arm) -> list[dict[str, Any]
     return found
 
 
-async def _ensure(arm: Arm, environment: Environment, part: Part, answers: Answers) -> dict[str, Any]:
-    """The resource as it stands once nothing changes it any more; created only where it is absent or unusable."""
+async def _ensure(arm: Arm, environment: Environment, part: Part, answers: Answers, *, mend: bool) -> dict[str, Any]:
+    """The resource as it stands once nothing changes it any more; created only where it is absent or unusable, written
+    over where it differs and is to be mended."""
     resource_id = part.id(environment, answers)
     standing = await _settled(arm, resource_id, part.api_version)
+    body = part.body(environment, answers)
     if standing is None or _state(standing) in _UNUSABLE:
-        standing = await arm.put(resource_id, part.api_version, part.body(environment, answers))
+        standing = await arm.put(resource_id, part.api_version, body)
+    elif mend and any(differing(body, standing, part.loose)):
+        standing = await arm.put(resource_id, part.api_version, restored(body, standing, part.loose))
     return await _with_actions(arm, resource_id, part, standing)
 
 

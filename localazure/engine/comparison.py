@@ -23,3 +23,18 @@ def differing(wanted: Any, standing: Any, loose: frozenset[str], path: str = "")
             yield from differing(one, other, loose, f"{path}[{number}]")
     elif wanted != standing:
         yield path
+
+
+def restored(wanted: Any, standing: Any, loose: frozenset[str], path: str = "") -> Any:
+    """The body that brings a resource back: what somebody else decides on, as it stands; its stamps, too."""
+    if path in loose | STAMPS:
+        return wanted if standing is None else standing
+    if isinstance(wanted, Mapping) and isinstance(standing, Mapping):
+        inside = wanted.items()
+        return {
+            name: restored(inner, standing.get(name), loose, f"{path}.{name}" if path else name) for name, inner in inside
+        }
+    if isinstance(wanted, list) and isinstance(standing, list) and len(wanted) == len(standing):
+        pairs = enumerate(zip(wanted, standing, strict=True))
+        return [restored(one, other, loose, f"{path}[{number}]") for number, (one, other) in pairs]
+    return wanted

@@ -36,6 +36,7 @@ from shared.runtime.health.witness import Witness
 from shared.runtime.interventions.promoting import Promoting
 from shared.runtime.interventions.releasing import Releasing
 from shared.runtime.interventions.retrying import Retrying
+from shared.runtime.mending.service import Mending
 from shared.runtime.rollout.gate import GatePolicy
 from shared.runtime.rollout.plan import Plans
 from shared.runtime.rotation.planning import Planning
@@ -181,7 +182,7 @@ class Requests(Outside):
 
     @cached_property
     def deciding(self) -> Deciding:
-        return Deciding(self.journal, self.deployments, now)
+        return Deciding(self.journal, self.deployments, Mending(self.index, self.journal, now), now)
 
     @cached_property
     def ruling(self) -> Ruling:

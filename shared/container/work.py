@@ -12,7 +12,7 @@ from shared.events.inbox import Inbox
 from shared.events.receiving import Receiving
 from shared.kernel import ids
 from shared.kernel.clock import draw, now
-from shared.operations.model import OperationError, OperationKind, Run
+from shared.operations.model import FailingRun, Operation, OperationError, OperationKind, Run
 from shared.runtime.consumers import consuming
 from shared.runtime.decommissioning import activities as decommissioning
 from shared.runtime.deployments import activities as deploying
@@ -28,6 +28,7 @@ from shared.runtime.environments.ending import Ending
 from shared.runtime.health import sweep as health_sweep
 from shared.runtime.health.patience import Hysteresis, Retrying
 from shared.runtime.health.witness import Witness
+from shared.runtime.mending import activities as mending
 from shared.runtime.probing.bait import Bait
 from shared.runtime.probing.recording import Recording
 from shared.runtime.purging import sweep as purging
@@ -41,6 +42,11 @@ from shared.runtime.upkeep import sweep as upkeep
 from shared.runtime.upkeep.following import Following
 from shared.runtime.upkeep.settling import End, Settling
 from shared.runtime.upkeep.verifying import Verifying
+
+
+def _failing(ended: Operation, error: OperationError) -> FailingRun:
+    """What its procedure would have ended with."""
+    return FailingRun(**ended.run.model_dump(), error=error)
 
 
 class Work(Requests):
@@ -85,6 +91,10 @@ class Work(Requests):
         return adopting.Deps(self.deploying, followers, self.settings.platform.image_registries)
 
     @cached_property
+    def mending(self) -> mending.Deps:
+        return mending.Deps(self.runs, self.ending)
+
+    @cached_property
     def decommissioned(self) -> decommissioning.Deps:
         return decommissioning.Deps(self.runs, self.ending, self.index, self.catalog, self.targets)
 
@@ -127,27 +137,33 @@ class Work(Requests):
     def _ends(self) -> dict[OperationKind, End]:
         """How a kind's resource is ended when its operation is ended by force."""
 
-        async def environment(run: Run, error: OperationError) -> None:
-            await provisioning.run_fail(self.provisioning, provisioning.Failing(**run.model_dump(), error=error))
+        async def environment(ended: Operation, error: OperationError) -> None:
+            await provisioning.run_fail(self.provisioning, _failing(ended, error))
 
-        async def decommissioned(run: Run, error: OperationError) -> None:
-            await decommissioning.run_fail(self.decommissioned, decommissioning.FailingRun(**run.model_dump(), error=error))
+        async def decommissioned(ended: Operation, error: OperationError) -> None:
+            await decommissioning.run_fail(self.decommissioned, _failing(ended, error))
 
-        async def deployment(run: Run, error: OperationError) -> None:
-            await taking_back.run_fail(self.deploying, deploying.FailingRun(**run.model_dump(), error=error))
+        async def deployment(ended: Operation, error: OperationError) -> None:
+            await taking_back.run_fail(self.deploying, _failing(ended, error))
 
-        async def policy(run: Run, error: OperationError) -> None:
-            await scaling.run_fail(self.scaling, scaling.FailingRun(**run.model_dump(), error=error))
+        async def policy(ended: Operation, error: OperationError) -> None:
+            await scaling.run_fail(self.scaling, _failing(ended, error))
 
-        async def rotation(run: Run, error: OperationError) -> None:
-            await rotating.run_fail(self.rotating, deploying.FailingRun(**run.model_dump(), error=error))
+        async def rotation(ended: Operation, error: OperationError) -> None:
+            await rotating.run_fail(self.rotating, _failing(ended, error))
+
+        async def remedy(ended: Operation, error: OperationError) -> None:
+            if ended.mends:
+                await mending.run_fail(self.mending, _failing(ended, error))
+            else:
+                await deployment(ended, error)
 
         return {
             OperationKind.PROVISION: environment,
             OperationKind.DECOMMISSION: decommissioned,
             OperationKind.DEPLOY: deployment,
             OperationKind.ROLLBACK: deployment,
-            OperationKind.REMEDIATE_DRIFT: deployment,
+            OperationKind.REMEDIATE_DRIFT: remedy,
             OperationKind.ADOPT_DRIFT: deployment,
             OperationKind.ENFORCE_SCALING: policy,
             OperationKind.ROTATE_SECRET: rotation,

@@ -218,6 +218,11 @@ class Operation(OperationReport):
         return f"{self.operation_id}-{self.attempt}"
 
     @property
+    def mends(self) -> bool:
+        """Whether it is the remedy of the environment itself, by its engine: any other remedy is a deployment."""
+        return self.kind is OperationKind.REMEDIATE_DRIFT and self.resource_id == self.environment_id
+
+    @property
     def request(self) -> dict[str, Any]:
         """What was asked for."""
         request: dict[str, Any] = json.loads(self.request_json)
@@ -283,3 +288,9 @@ class Run(Record):
     @property
     def instance_id(self) -> str:
         return f"{self.operation_id}-{self.attempt}"
+
+
+class FailingRun(Run):
+    """What ends a procedure that goes no further."""
+
+    error: OperationError

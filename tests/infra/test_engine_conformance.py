@@ -134,6 +134,33 @@ async def test_an_inspection_finds_what_was_changed_and_what_is_gone_and_changes
     assert (dict(local.azure.made), local.azure.reached) == (made, reached)
 
 
+async def test_made_again_to_mend_what_was_changed_is_changed_back_and_what_others_decide_on_stays(
+    engine: Engine, local: Local
+) -> None:
+    outputs = await engine.make(environment(), arm=local.arm, progress=Steps())
+    bus = await local.arm.get(f"{GROUP}/providers/Microsoft.ServiceBus/namespaces/sb-0123456789abcdef")
+    assert bus is not None
+    body = {name: bus[name] for name in ("location", "tags", "sku")}
+    await local.arm.put(bus["id"], VERSION, {**body, "properties": {"disableLocalAuth": False, "minimumTlsVersion": "1.2"}})
+    plan = await local.arm.get(outputs["appServicePlanId"])
+    assert plan is not None
+    body = {name: plan[name] for name in ("location", "tags", "kind")}
+    scaled = {**body, "sku": {**plan["sku"], "capacity": 7}, "properties": {"reserved": True, "perSiteScaling": False}}
+    await local.arm.put(plan["id"], VERSION, scaled)
+    await local.arm.delete(outputs["managedEnvironmentId"])
+    assert await engine.make(environment(attempt=2), arm=local.arm, progress=Steps()), "without a word, it is left so"
+    assert {one["resource"] for one in await engine.inspect(environment(), arm=local.arm)} & {"ServiceBus"}
+
+    assert await engine.make(environment(attempt=3, mend=True), arm=local.arm, progress=Steps()) == outputs
+    assert await engine.inspect(environment(), arm=local.arm) == []
+    mended = await local.arm.get(bus["id"])
+    assert mended is not None
+    assert mended["properties"]["disableLocalAuth"] is True
+    plan = await local.arm.get(outputs["appServicePlanId"])
+    assert plan is not None
+    assert plan["sku"]["capacity"] == 7
+
+
 async def test_a_count_that_a_scaling_policy_owns_is_no_difference(engine: Engine, local: Local) -> None:
     outputs = await engine.make(environment(), arm=local.arm, progress=Steps())
     plan = await local.arm.get(outputs["appServicePlanId"])

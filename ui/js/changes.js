@@ -104,7 +104,9 @@ export function decide(environment, finding, action) {
         { ...common, fields: [REASON], note: "What runs becomes what is wanted." });
     case "remediate":
       return offered("/drift/{environmentId}/findings/{findingId}/remediate", finding,
-        { ...common, fields: [REASON], note: "What is wanted is applied again, with a gate and a way back." });
+        { ...common, fields: [REASON], note: finding.serviceId
+          ? "What is wanted is applied again, with a gate and a way back."
+          : "The engine makes it again as it was made; what runs goes on." });
   }
 }
 

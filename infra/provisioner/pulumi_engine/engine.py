@@ -49,7 +49,7 @@ class PulumiEngine:
             assert opened is not None  # noqa: S101 - created where there was none
             adoption.known = steps_of(await _state(opened))
             running = self._running(opened, told, adoption, progress)
-            result = await running.do(lambda hear: opened.stack.up(on_event=hear))
+            result = await running.do(lambda hear: opened.stack.up(refresh=told.mend, on_event=hear))
             return {name: str(output.value) for name, output in result.outputs.items()}
 
     async def destroy(self, record: Mapping[str, Any], *, arm: ResourceManager, progress: Progress) -> None:

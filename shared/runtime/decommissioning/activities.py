@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shared.events.journal import Place
 from shared.kernel.errors import Refused, Transient
-from shared.operations.model import OperationError, OperationStatus, Run, StepStatus
+from shared.operations.model import FailingRun, OperationStatus, Run, StepStatus
 from shared.operations.permitted import require_permitted
 from shared.operations.runs import Runs
 from shared.runtime.catalog.rows import Catalog
@@ -21,10 +21,6 @@ from shared.store import keys
 from shared.targets.port import Stamp, Target
 
 WORKLOADS = "Workloads"  # the step ahead of the engine's own
-
-
-class FailingRun(Run):
-    error: OperationError
 
 
 @dataclass(frozen=True)

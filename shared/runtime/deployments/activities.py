@@ -37,10 +37,6 @@ class WaveRun(Run):
     services: list[str] = []
 
 
-class FailingRun(Run):
-    error: OperationError
-
-
 class FailingWaveRun(WaveRun):
     error: OperationError
 

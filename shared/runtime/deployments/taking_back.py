@@ -7,10 +7,10 @@ their binding's current version and scaling policies as they stand. The platform
 from __future__ import annotations
 
 from shared.events.journal import PLATFORM_CLIENT, Actor, Transaction
-from shared.operations.model import OperationError, OperationStatus
+from shared.operations.model import FailingRun, OperationError, OperationStatus
 from shared.operations.runs import Held, rerun
 from shared.runtime.deployments import rotating
-from shared.runtime.deployments.activities import Deps, FailingRun, FailingWaveRun, ServiceRun, WaveRun, deployment_of, save
+from shared.runtime.deployments.activities import Deps, FailingWaveRun, ServiceRun, WaveRun, deployment_of, save
 from shared.runtime.deployments.events import DeploymentRolledBack
 from shared.runtime.deployments.measuring import measure
 from shared.runtime.deployments.model import Deployment, Phase

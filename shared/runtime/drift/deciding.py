@@ -2,7 +2,8 @@
 it is how things are to be from now on.
 
 The first two change the finding alone. The other two begin an operation that holds the slot: a remedy is a deployment of
-what is wanted (gate, rollback, history), an adoption is one of what was found. How a remedy ended is not for it to say: the
+what is wanted (gate, rollback, history), of the infrastructure another run of its engine; an adoption is a deployment of
+what was found. How a remedy ended is not for it to say: the
 next scan finds the difference gone, or reopens the finding.
 """
 
@@ -24,15 +25,19 @@ from shared.operations.intent import Answer, Intent, ReasonRequest
 from shared.operations.model import Operation
 from shared.runtime.deployments.model import Deployment, DriftAction, DriftCause
 from shared.runtime.deployments.service import Deployments
-from shared.runtime.drift.model import PREFIX, Decision, Finding, FindingKind, FindingStatus
+from shared.runtime.drift.model import MOST, PREFIX, Decision, Finding, FindingKind, FindingStatus
 from shared.runtime.drift.transitions import TRANSITIONS, Transition
 from shared.runtime.environments.isolation import Admitted
+from shared.runtime.mending.service import Mending
 from shared.store.port import Row
-from shared.store.reading import read
+from shared.store.reading import read, read_all
 
 MOST_ATTEMPTS = 3  # remedies of one drift: what does not stay put right needs another look than a fourth try
-# Of the environment itself: what puts these right is not a service's deployment.
-NOT_OF_A_SERVICE = frozenset({FindingKind.INFRASTRUCTURE_MISMATCH, FindingKind.ISOLATION_BREACH})
+BY_HAND = {FindingKind.ISOLATION_BREACH: "a breach is put right in the platform's own code, by hand"}
+# What an engine makes is its program's to say: it is changed there, and then every environment has it.
+NOT_ADOPTED = BY_HAND | {
+    FindingKind.INFRASTRUCTURE_MISMATCH: "the engine's program says so: remediate it, accept it, or change the program"
+}
 
 
 class AcknowledgeRequest(Record):
@@ -64,6 +69,7 @@ class Decided:
 class Deciding:
     journal: Journal
     deployments: Deployments
+    mending: Mending
     clock: Clock
 
     async def acknowledge(self, intent: Intent, admitted: Admitted, ident: str, request: AcknowledgeRequest) -> Answer:
@@ -78,7 +84,7 @@ class Deciding:
         return await self._say(intent, admitted, decided, "accepted", request.reason, request.until)
 
     async def remediate(self, intent: Intent, admitted: Admitted, ident: str, request: ReasonRequest) -> Answer:
-        """Begin the deployment that applies what is wanted once more.
+        """Begin the deployment that applies what is wanted once more, or the engine's run that makes it again.
 
         Raises `NotFound`, `TransitionRefused`, `ValidationFailed`, `OnHold`, `OperationInFlight`, `AttemptsExhausted`,
         `EnvironmentNotReady`, `PolicyDenied`.
@@ -99,6 +105,10 @@ class Deciding:
 
     async def again(self, intent: Intent, admitted: Admitted, failed: Operation, permit: Permit) -> Answer:
         """Try one of the two that ended without success once more. Raises what the first try raised."""
+        if failed.mends:
+            ident = await _of_infrastructure(self.journal, admitted)
+            decided = await self._remedied(intent, admitted, ident)
+            return await self._remedy(intent, admitted, decided, ReasonRequest.read(failed.request), permit, failed)
         row = await self.journal.store.get(admitted.place.partition, failed.resource_id)
         cause = read(Deployment, admitted.place.partition, row).drift if row else None
         if cause is None:
@@ -111,7 +121,7 @@ class Deciding:
 
     async def _adopted(self, intent: Intent, admitted: Admitted, ident: str) -> Decided:
         decided = await self._decided(intent, admitted, ident, Transition.ADOPT, FindingStatus.RESOLVED)
-        _require_of_a_service(intent, decided.finding)
+        _require_not(intent, decided.finding, NOT_ADOPTED)
         _require_quiet(intent, admitted)
         intent.will("adopt", f"findings/{ident}", f"{decided.finding.kind}: {decided.finding.actual} is wanted")
         return decided
@@ -127,14 +137,17 @@ class Deciding:
 
     async def _remedied(self, intent: Intent, admitted: Admitted, ident: str) -> Decided:
         decided = await self._decided(intent, admitted, ident, Transition.REMEDIATE, FindingStatus.REMEDIATING)
-        _require_of_a_service(intent, decided.finding)
+        _require_not(intent, decided.finding, BY_HAND)
         _require_quiet(intent, admitted)
         if admitted.environment.hold is not None:
             intent.meet(OnHold())
         if (decided.finding.attempts or 0) >= MOST_ATTEMPTS:
             intent.meet(AttemptsExhausted(MOST_ATTEMPTS))
         intent.will("remediate", f"findings/{ident}", f"{decided.finding.kind}: {decided.finding.desired} again")
-        for effect in await self.deployments.remedy_effects(admitted, decided.finding.service_id or ""):
+        if decided.finding.service_id is None:
+            intent.will("replace", f"environments/{admitted.environment.name}/infrastructure", decided.finding.actual)
+            return decided
+        for effect in await self.deployments.remedy_effects(admitted, decided.finding.service_id):
             intent.will(*effect)
         return decided
 
@@ -151,10 +164,15 @@ class Deciding:
         decision = self._decision(intent, request.reason or "remediate", None)
         standing = decided.as_of(decision, attempts=(finding.attempts or 0) + 1)
 
-        def begin(tx: Transaction, deployment: Deployment) -> Mapping[str, Any]:
+        def mends(tx: Transaction) -> Mapping[str, Any]:
             tx.replace(decided.row, standing)
-            return _shown(standing, intent) | {"deploymentId": deployment.deployment_id}
+            return _shown(standing, intent)
 
+        def begin(tx: Transaction, deployment: Deployment) -> Mapping[str, Any]:
+            return {**mends(tx), "deploymentId": deployment.deployment_id}
+
+        if finding.service_id is None:
+            return await self.mending.begin(intent, admitted, permit, mends, retries)
         cause = _caused(finding, DriftAction.REMEDIATE)
         return await self.deployments.decided(intent, admitted, cause, permit, begin, retries)
 
@@ -197,9 +215,18 @@ async def _stored(journal: Journal, admitted: Admitted, ident: str) -> tuple[Row
     return row, read(Finding, admitted.place.partition, row)
 
 
-def _require_of_a_service(intent: Intent, finding: Finding) -> None:
-    if finding.kind in NOT_OF_A_SERVICE:
-        intent.meet(ValidationFailed({"findingId": [f"{finding.kind} is not of a service: it is put right by hand"]}))
+async def _of_infrastructure(journal: Journal, admitted: Admitted) -> str:
+    """The one finding that an environment's infrastructure has. Raises `NotFound`."""
+    rows = await journal.store.list(admitted.place.partition, PREFIX, limit=MOST)
+    for finding in read_all(Finding, admitted.place.partition, rows):
+        if finding.kind is FindingKind.INFRASTRUCTURE_MISMATCH:
+            return finding.finding_id
+    raise NotFound("finding", admitted.environment.environment_id)
+
+
+def _require_not(intent: Intent, finding: Finding, why: Mapping[FindingKind, str]) -> None:
+    if finding.kind in why:
+        intent.meet(ValidationFailed({"findingId": [why[finding.kind]]}))
 
 
 def _require_quiet(intent: Intent, admitted: Admitted) -> None:

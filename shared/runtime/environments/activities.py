@@ -7,7 +7,7 @@ from typing import Protocol
 
 from shared.kernel.errors import Transient
 from shared.kernel.record import Record
-from shared.operations.model import JobResult, Operation, OperationError, OperationStatus, Run
+from shared.operations.model import FailingRun, JobResult, Operation, OperationError, OperationStatus, Run
 from shared.operations.permitted import require_permitted
 from shared.operations.runs import CancelRequested, Runs
 from shared.runtime.environments.ending import Ending, status_of
@@ -38,10 +38,6 @@ class Deps:
     runs: Runs
     ending: Ending
     job: Job
-
-
-class Failing(Run):
-    error: OperationError
 
 
 class Reported(Record):
@@ -162,7 +158,7 @@ async def _complete(deps: Deps, run: Run) -> Environment:
     return provisioned
 
 
-async def run_fail(deps: Deps, failing: Failing) -> None:
+async def run_fail(deps: Deps, failing: FailingRun) -> None:
     """Commit the environment as Failed and the operation as Failed or Canceled; both stay retryable.
 
     Key: the operation's status.
@@ -170,7 +166,7 @@ async def run_fail(deps: Deps, failing: Failing) -> None:
     await deps.ending.end(failing, status_of(failing.error), lambda: _fail(deps, failing))
 
 
-async def _fail(deps: Deps, failing: Failing) -> Environment:
+async def _fail(deps: Deps, failing: FailingRun) -> Environment:
     held = await deps.runs.hold(failing, keys.ENVIRONMENT, compensating=True)
     row = held.others[keys.ENVIRONMENT]
     environment = Environment.read(row.document)

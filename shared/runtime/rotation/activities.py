@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.kernel.errors import Refused
-from shared.operations.model import Operation, Run, StepStatus
+from shared.operations.model import FailingRun, Operation, Run, StepStatus
 from shared.operations.model import OperationStatus as Status
 from shared.operations.permitted import require_permitted
 from shared.operations.runs import Held, rerun, with_step
 from shared.runtime.deployments import activities as deploying
 from shared.runtime.deployments import listed, taking_back
-from shared.runtime.deployments.activities import FailingRun, deployment_of
+from shared.runtime.deployments.activities import deployment_of
 from shared.runtime.deployments.promotion import adopt_all
 from shared.runtime.environments.ending import status_of
 from shared.runtime.environments.model import Environment

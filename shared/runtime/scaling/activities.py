@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.kernel.metrics import SCALING_ACTIONS, record
-from shared.operations.model import OperationError, OperationStatus, Run
+from shared.operations.model import FailingRun, OperationStatus, Run
 from shared.operations.runs import Held, Runs, rerun
 from shared.runtime.catalog.model import Placed
 from shared.runtime.catalog.rows import Catalog
@@ -18,10 +18,6 @@ from shared.runtime.scaling.events import ScalingPolicyApplied
 from shared.runtime.scaling.model import Enforcement, ScalingPolicy, told
 from shared.store import keys
 from shared.targets.port import Target
-
-
-class FailingRun(Run):
-    error: OperationError
 
 
 class CompletingRun(Run):

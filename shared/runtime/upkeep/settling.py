@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from shared.kernel.clock import Clock, Draw
 from shared.operations.hub import Hub, InstanceState
-from shared.operations.model import Operation, OperationError, OperationKind, OperationStatus, Run
+from shared.operations.model import Operation, OperationError, OperationKind, OperationStatus
 from shared.operations.runs import Runs
 from shared.runtime.environments.isolation import Admitted
 from shared.store.port import Conflict, Replace, Row, Store
@@ -28,7 +28,7 @@ LOST_AFTER = timedelta(seconds=5)  # a new attempt's orchestration is being star
 OVERTIME = timedelta(minutes=15)  # for a worker that takes it back at its deadline, and may for ten minutes
 MOST_ATTEMPTS = 20
 
-End = Callable[[Run, OperationError], Awaitable[None]]
+End = Callable[[Operation, OperationError], Awaitable[None]]
 DEADLINE = OperationError(code="DeadlineExceeded", message="it did not end in time and was ended by the platform")
 
 
@@ -115,4 +115,4 @@ class Settling:
         return raised
 
     async def _end(self, operation: Operation) -> None:
-        await self.ends[operation.kind](operation.run, DEADLINE)
+        await self.ends[operation.kind](operation, DEADLINE)

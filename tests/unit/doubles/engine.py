@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from blueprints.orchestrations import ACTIVITIES, ORCHESTRATORS, STARTED_BY, performed
+from blueprints.orchestrations import ACTIVITIES, ORCHESTRATORS, performed, procedure_of
 from shared.operations.model import Operation, Run
 from tests.unit.doubles.world import World
 
@@ -139,7 +139,7 @@ class Engine:
             project_id=operation.project_id,
             traceparent=f"00-{operation.trace_id.removeprefix('trace-')}-{'1' * 16}-01",  # an input stays what it was
         )
-        answer = await self._orchestrate(STARTED_BY[operation.kind], operation.instance_id, run.document())
+        answer = await self._orchestrate(procedure_of(operation), operation.instance_id, run.document())
         self.world.clock.advance(0.01)  # until the next thing happens
         return answer
 

@@ -31,11 +31,14 @@ class ScriptedEngine:
     outputs: Mapping[str, str] = field(default_factory=lambda: dict(OUTPUTS))
     unmade: list[tuple[str, str]] = field(default_factory=list)  # (step, operation)
     done: list[tuple[str, int, str]] = field(default_factory=list)  # (made or destroyed, attempt, operation)
+    mended: list[str] = field(default_factory=list)  # operations that had what somebody changed changed back
     errors: list[Exception] = field(default_factory=list)
     during: list[Callable[[], Awaitable[Any]]] = field(default_factory=list)
 
     async def make(self, record: Mapping[str, Any], *, arm: object, progress: Progress) -> dict[str, str]:
         await self._run("made", record, progress)
+        if record["mend"]:
+            self.mended.append(record["operationId"])
         return dict(self.outputs)
 
     async def destroy(self, record: Mapping[str, Any], *, arm: object, progress: Progress) -> None:

@@ -17,6 +17,7 @@ from shared.runtime.environments.service import Environments
 from shared.runtime.interventions.promoting import PromoteRequest, Promoting
 from shared.runtime.interventions.releasing import Releasing
 from shared.runtime.interventions.retrying import Retrying
+from shared.runtime.mending.service import Mending
 from tests.unit.doubles.world import CALLER, ENVIRONMENT, TENANT, World, begun
 
 OPERATOR = replace(CALLER, subject="olga", client_id="operators-page", scopes=frozenset(WRITE_SCOPE.values()))
@@ -37,7 +38,7 @@ class People:
         self.decommissioning = Decommissioning(index, journal, world.catalog, clock)
         self.cancelling, self.promoting = Cancelling(journal, clock), Promoting(journal, clock)
         self.releasing = Releasing(journal, index)
-        self.deciding = Deciding(journal, world.deployments, clock)
+        self.deciding = Deciding(journal, world.deployments, Mending(world.index, journal, clock), clock)
         self.retrying = Retrying(
             journal,
             clock,

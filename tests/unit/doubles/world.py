@@ -51,6 +51,7 @@ from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.runtime.environments.model import Environment, EnvironmentStatus, Placement
 from shared.runtime.health.witness import Witness
 from shared.runtime.interventions.releasing import ReasonRequest
+from shared.runtime.mending import activities as mending
 from shared.runtime.rollout.effects import Effects
 from shared.runtime.rollout.gate import GatePolicy
 from shared.runtime.rollout.plan import Plans
@@ -140,6 +141,7 @@ class World:
         self.scaling = scaling.Deps(self.runs, self.catalog, self.targets)
         self.ending, self.jobs = Ending(self.runs, self.index), Jobs(self.runs, clock)
         self.provisioning = provisioning.Deps(self.runs, self.ending, self.jobs)
+        self.mending = mending.Deps(self.runs, self.ending)
         self.decommissioned = decommissioning.Deps(self.runs, self.ending, self.index, self.catalog, self.targets)
         self.deploying = deploying.Deps(
             runs=self.runs,

@@ -9,65 +9,17 @@ from typing import Any
 
 import pytest
 
-from shared.events.journal import Place
-from shared.kernel import ids
 from shared.kernel.clock import now, text
 from shared.runtime.drift.deciding import MOST_ATTEMPTS
-from shared.runtime.drift.sweep import scan_environment
 from shared.runtime.health.document import HealthStatus
 from shared.targets.port import Scaling, Workload
 from tests.unit.doubles.platform import TENANT, Platform
 from tests.unit.doubles.targets import STRANGE
 from tests.unit.doubles.world import image
-from tests.unit.rehearsal.stage import component, environment, release, released
+from tests.unit.drift.drifted import Drifted
+from tests.unit.rehearsal.stage import component, release
 
 NEVER = {"stableSeconds": 0, "failureLimit": 0}
-
-
-class Drifted:
-    """An environment with the service `api`, and somebody who changes things behind the platform's back."""
-
-    def __init__(self, platform: Platform, ident: str) -> None:
-        self.platform, self.ident = platform, ident
-
-    async def scan(self) -> list[dict[str, Any]]:
-        """Unresolved findings after one more scan."""
-        await scan_environment(self.platform.drift_sweep, Place(TENANT, ids.environment_of(self.ident), "orders"), now())
-        return await self.findings()
-
-    async def findings(self, query: str = "") -> list[dict[str, Any]]:
-        return list((await self.platform.send("GET", f"/drift/{self.ident}{query}"))["findings"])
-
-    async def finding(self) -> dict[str, Any]:
-        [found] = await self.scan()
-        return found
-
-    async def decide(self, finding: dict[str, Any], action: str, **body: Any) -> dict[str, Any]:
-        path = f"/drift/{self.ident}/findings/{finding['findingId']}/{action}"
-        answer = await self.platform.ask("POST", path, body)
-        document = json.loads(answer.body)
-        return dict(document) | {"httpStatus": answer.status, "headers": dict(answer.headers)}
-
-    async def done(self, finding: dict[str, Any], action: str, **body: Any) -> dict[str, Any]:
-        """Decided, and the operation that it began run to its end."""
-        told = await self.decide(finding, action, **body)
-        assert told["httpStatus"] in (200, 202), told
-        await self.platform.settle()
-        return told
-
-    async def environment(self) -> dict[str, Any]:
-        return await self.platform.send("GET", f"/environments/{self.ident}")
-
-    async def timeline(self) -> list[dict[str, Any]]:
-        return list((await self.platform.send("GET", f"/environments/{self.ident}/timeline"))["entries"])
-
-
-@pytest.fixture
-async def drifted() -> Drifted:
-    platform = Platform()
-    ident = await environment(platform)
-    await released(platform, ident, component("api", "1", replicas=2, env={"LEVEL": "info"}), component("web", "1"))
-    return Drifted(platform, ident)
 
 
 CHANGES = {

@@ -132,6 +132,7 @@ async def test_the_engine_is_told_what_to_make(engine: Engine, job: Callable[[st
         "operationId": operation.operation_id,
         "attempt": 1,
         "retainData": False,
+        "mend": False,
     }
 
 

@@ -35,6 +35,7 @@ class Seen:
     rows: dict[str, dict[str, Any]]  # of every environment of the tenant, by row key
     served: dict[str, str]  # service -> what serves it, where
     destroyed: tuple[tuple[str, str], ...]  # (step, operation) of whatever an engine's run made away with
+    mended: tuple[str, ...]  # operations in which an engine changed back what somebody had changed
 
     def of(self, prefix: str) -> dict[str, dict[str, Any]]:
         return {key: row for key, row in self.rows.items() if key.startswith(prefix)}
@@ -56,7 +57,7 @@ async def seen(platform: Platform) -> Seen:
         for name, service in fake.services.items()
         if service.serving
     }
-    return Seen(rows, served, tuple(platform.jobs.engine.unmade))
+    return Seen(rows, served, tuple(platform.jobs.engine.unmade), tuple(platform.jobs.engine.mended))
 
 
 def _secrets(service: Service) -> list[str]:
@@ -68,6 +69,7 @@ def _secrets(service: Service) -> list[str]:
 def deeds(before: Seen, after: Seen) -> set[Deed]:
     return {
         *_environments(before, after),
+        *_mended(before, after),
         *_services(before, after),
         *_desired(before, after),
         *_gates(before, after),
@@ -101,6 +103,12 @@ def _environments(before: Seen, after: Seen) -> Iterator[Deed]:
         known = before.rows.get(key)
         if known is not None and known["status"] != row["status"] and known["status"] != "Pending":
             yield "replace", f"environments/{row['environmentId']}/tenant-binding"
+
+
+def _mended(before: Seen, after: Seen) -> Iterator[Deed]:
+    for operation in {*after.mended} - {*before.mended}:
+        environment = after.rows[f"env@{ids.environment_of(operation)}"]
+        yield "replace", f"environments/{environment['name']}/infrastructure"
 
 
 def _enabled(environment: dict[str, Any]) -> Iterator[Deed]:

@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 
 from shared.kernel.errors import OperationInFlight
+from shared.operations.intent import ReasonRequest
 from shared.operations.model import OPEN, Operation, OperationKind, OperationStatus
 from shared.runtime.deployments.model import DeploymentStatus
 from shared.runtime.deployments.orchestrator import ROLLBACK_WITHIN
 from shared.runtime.environments.model import EnvironmentStatus
 from shared.runtime.health.document import HealthStatus
+from shared.runtime.mending.service import Mending
 from shared.runtime.scaling.model import Enforcement
 from shared.runtime.upkeep.settling import OVERTIME
 from tests.unit.doubles.engine import Engine
@@ -69,6 +71,14 @@ async def rotation(world: World) -> Operation:
     return await ground.rotate()
 
 
+async def mend(world: World) -> Operation:
+    """A remedy of the infrastructure; that of a service ends as a release does."""
+    intent, admitted = world.intent(ReasonRequest(), action="drift.remediate"), await world.admitted()
+    permit = await intent.permit(admitted.environment.environment_id, admitted.environment.stage)
+    mending = Mending(world.index, world.journal, world.clock)
+    return begun(await mending.begin(intent, admitted, permit, lambda _tx: {}, None))
+
+
 KINDS: dict[OperationKind, Begin] = {
     OperationKind.PROVISION: provision,
     OperationKind.DECOMMISSION: decommission,
@@ -76,6 +86,7 @@ KINDS: dict[OperationKind, Begin] = {
     OperationKind.ROLLBACK: rollback,
     OperationKind.ENFORCE_SCALING: enforcement,
     OperationKind.ROTATE_SECRET: rotation,
+    OperationKind.REMEDIATE_DRIFT: mend,
 }
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 

@@ -10,6 +10,7 @@ from shared.kernel.ids import environment_of
 from shared.runtime.drift.sweep import scan_environment
 from tests.unit.doubles.platform import TENANT, Platform
 from tests.unit.doubles.world import image
+from tests.unit.drift.drifted import Drifted
 from tests.unit.rehearsal.stage import Act, Scene, environment, released
 
 
@@ -35,6 +36,25 @@ async def remediating(platform: Platform) -> Act:
     return await found(platform, "remediate", {})
 
 
+async def mending(platform: Platform) -> Act:
+    drifted = Drifted(platform, await environment(platform))
+    await drifted.look("KeyVault")
+    finding = await drifted.finding()
+    return "POST", f"/drift/{drifted.ident}/findings/{finding['findingId']}/remediate", {}
+
+
+async def mending_again(platform: Platform) -> Act:
+    method, path, body = await mending(platform)
+    await platform.send(method, path, body)
+    operation = platform.hub.started[0].operation_id
+    await platform.send("POST", f"/operations/{operation}/cancel", {})
+    await platform.settle()
+    drifted = Drifted(platform, path.split("/")[2])
+    await drifted.look("KeyVault")
+    await drifted.scan()
+    return "POST", f"/operations/{operation}/retry", {}
+
+
 async def adopting(platform: Platform) -> Act:
     return await found(platform, "adopt", {})
 
@@ -48,6 +68,8 @@ SCENES: dict[Scene, str] = {
     acknowledging: "POST /drift/{environmentId}/findings/{findingId}/acknowledge",
     accepting: "POST /drift/{environmentId}/findings/{findingId}/accept",
     remediating: "POST /drift/{environmentId}/findings/{findingId}/remediate",
+    mending: "POST /drift/{environmentId}/findings/{findingId}/remediate",
+    mending_again: "POST /operations/{operationId}/retry",
     adopting: "POST /drift/{environmentId}/findings/{findingId}/adopt",
     ignoring: "PUT /drift/{environmentId}/ignore-rules",
 }
