@@ -58,8 +58,14 @@ def state(partitions: Mapping[str, Mapping[str, Any]], names: Mapping[str, str])
     for partition, keyed in partitions.items():
         for key, document in keyed.items():
             if not key.startswith(LEFT_OUT):
-                rows[f"{masked_text(partition, names)} {masked_text(key, names)}"] = masked(document, names)
+                name = masked_text(_told_apart(key, document), names)
+                rows[f"{masked_text(partition, names)} {name}"] = masked(document, names)
     return rows
+
+
+def _told_apart(key: str, document: Json) -> str:
+    """The row of an answer is named by the caller's key, which masks like any other: by what it answered for, then."""
+    return f"idem-{document.get('operationId')}" if key.startswith("idem-") else key
 
 
 def creates(traffic: Mapping[str, Iterable[Json]], own: str, names: Mapping[str, str]) -> Json:
