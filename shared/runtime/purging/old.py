@@ -45,7 +45,7 @@ class Old:
         """About `budget` rows at most, whole deployments only. Raises `Transient`."""
         partition = keys.partition_of(environment.tenant_id, environment.environment_id)
         found: list[Row] = []
-        for look in (self._answers, self._health, self._findings, self._log, self._operations):
+        for look in (self._answers, self._health, self._findings, self.log, self._operations):
             if len(found) < budget:
                 found += await look(partition, now, budget - len(found))
         if len(found) < budget:
@@ -77,7 +77,8 @@ class Old:
         old = [one for one in found if one.resolved and _is_old(one.last_seen_at, now, self.ages.findings)]
         return [rows[one.finding_id] for one in old][:budget]
 
-    async def _log(self, partition: str, now: datetime, budget: int) -> list[Row]:
+    async def log(self, partition: str, now: datetime, budget: int) -> list[Row]:
+        """Of an environment, or of a tenant: attempts that reached no environment. Raises `Transient`."""
         rows = await self._behind(partition, LOG, now, budget)
         if not rows:
             return []

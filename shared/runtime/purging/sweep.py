@@ -6,6 +6,8 @@ Invariants
   gone once. An environment with more than its share keeps its turn.
 - After a round the shard rests, so that nothing is read all the time for what changes in days.
 
+With an environment goes its tenant's own log: the attempts that reached no environment.
+
 Also here: an environment that was taken down goes whole when its retention is over, its own rows first and what points at
 it last, so that a purge that died goes on.
 """
@@ -102,10 +104,11 @@ async def _aged(deps: Deps, _source: str, _row: Row, place: Place, now: datetime
     environment = await _environment(deps, place)
     if environment is None:
         return True
-    rows = await Old(deps.store, deps.ages).rows(environment, now, ROWS)
-    await _delete(deps, keys.tenant_partition(place.tenant_id), await _of_tenant(deps, environment, rows))
+    old, tenant = Old(deps.store, deps.ages), keys.tenant_partition(place.tenant_id)
+    rows, attempts = await old.rows(environment, now, ROWS), await old.log(tenant, now, ROWS)
+    await _delete(deps, tenant, [*attempts, *await _of_tenant(deps, environment, rows)])
     await _delete(deps, place.partition, rows)
-    return len(rows) < ROWS
+    return max(len(rows), len(attempts)) < ROWS
 
 
 async def _of_tenant(deps: Deps, environment: Environment, rows: Sequence[Row]) -> list[Row]:

@@ -6,14 +6,19 @@ Here at a twentieth of the scale of `python -m benchmarks drift`, which plants 1
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from shared.events.envelope import EventType
 from shared.kernel.errors import Refused, Transient
 from shared.runtime.drift.sweep import scan_shard
+from tests.unit.doubles.platform import Platform
+from tests.unit.doubles.world import image
+from tests.unit.drift.drifted import Drifted
 from tests.unit.drift.fleet import Fleet
 from tests.unit.drift.world import SHARDS
+from tests.unit.rehearsal.stage import component, provision, released
 
 
 @pytest.fixture
@@ -59,18 +64,50 @@ async def test_nothing_is_found_and_nothing_resolves_while_what_is_needed_is_awa
         assert of_services == {ident: one for ident, one in before.items() if one.service_id}
     for target in fleet.targets.values():
         target.failure = None
-    listed = fleet.store.list
-
-    async def away(*_args, **_more):
-        raise Transient("tables")
-
-    fleet.store.list = away  # type: ignore[method-assign]
-    with pytest.raises(Transient):
-        await fleet.scan()
-    fleet.store.list = listed  # type: ignore[method-assign]
     assert {one.finding_id for one in await fleet.findings()} == set(before)
     await fleet.scan()
     assert await fleet.unresolved() == set()
+
+
+@pytest.mark.parametrize("call", ["get", "gather", "list", "commit"])
+async def test_nothing_is_found_and_nothing_resolves_while_the_tables_do_not_answer_a(
+    fleet: Fleet, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.plant()
+    await fleet.scan()
+    before = await fleet.findings()
+    await fleet.mend()
+
+    async def away(*_args: object, **_more: object) -> None:
+        raise Transient("tables")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fleet.store, call, away)
+        with suppress(Transient):  # where the list of the shard cannot be read; else each environment waits by itself
+            await fleet.scan()
+    assert await fleet.findings() == before
+    await fleet.scan()
+    assert await fleet.unresolved() == set()
+
+
+async def test_with_the_policy_point_away_scans_find_what_there_is_and_no_more_and_no_decision_is_half_taken() -> None:
+    platform = Platform()
+    made = await platform.send("POST", "/environments", provision(stage="prod"))
+    await platform.settle()
+    drifted = Drifted(platform, made["environmentId"])
+    await released(platform, drifted.ident, component("api", "1"), component("web", "1"))
+    platform.down.add("policy")
+    assert await drifted.scan() == []
+    platform.apps.change("api", image=image("api", "9"))
+    finding = await drifted.finding()
+    for action, body in (("acknowledge", {"reason": "x"}), ("adopt", {}), ("remediate", {})):
+        told = await drifted.decide(finding, action, **body)
+        assert (told["httpStatus"], told["code"]) == (503, "DependencyUnavailable")
+    again = await drifted.finding()
+    assert (again["findingId"], again["status"], again["occurrences"]) == (finding["findingId"], "Open", 2)
+    assert platform.hub.started == []
+    platform.apps.change("api", image=image("api", "1"))
+    assert await drifted.scan() == []
 
 
 async def test_eight_workers_and_ticks_that_come_twice_or_not_at_all_count_once() -> None:

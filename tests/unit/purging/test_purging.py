@@ -80,6 +80,26 @@ async def test_an_answer_without_a_time_is_older_than_any_other(world: World) ->
     assert await there(world, "idem-") == []
 
 
+async def test_attempts_that_reached_no_environment_go_after_a_year_a_budget_at_a_time(world: World) -> None:
+    await listed(world)
+    tenant = keys.tenant_partition(TENANT)
+
+    async def attempts() -> int:
+        return len(await world.store.list(tenant, "log-", limit=5000))
+
+    for start in range(0, ROWS + 10, 50):
+        puts = [Put(keys.log(world.clock(), f"{number:032x}"), {}) for number in range(start, min(start + 50, ROWS + 10))]
+        await world.store.commit(tenant, world.draw(), puts)
+    before = {row.key for row in await world.store.list(tenant, "", limit=5000) if not row.key.startswith("log-")}
+    await tick(world, later=364 * DAY, times=2)
+    assert await attempts() == ROWS + 10
+    await tick(world, later=2 * DAY)
+    assert await attempts() == 10, "no tick does more than its share"
+    await tick(world, times=2)
+    assert await attempts() == 0
+    assert {row.key for row in await world.store.list(tenant, "", limit=5000)} >= before - {"n-op-"}
+
+
 async def test_a_finding_that_is_not_resolved_stays(world: World) -> None:
     await listed(world)
     await world.put(FINDING, finding(world, FindingStatus.ACKNOWLEDGED))
