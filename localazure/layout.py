@@ -37,7 +37,7 @@ PORT_NAMES = (
     "arm",
     "kubernetes",
     "registry",
-    "kubernetesApi",  # the real API server, behind `kubernetes`, with what it is kept by and whom it asks
+    "kubernetesApi",  # the API server itself, behind `kubernetes`; when it is real: whom it asks, what it is kept by
     "kubernetesHooks",
     "etcd",
     "etcdPeers",

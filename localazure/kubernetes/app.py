@@ -2,7 +2,7 @@
 
 Speaks the API's own wire protocol to unmodified clients (judged by lightkube): server-side apply with field ownership, the
 patch types, lists with selectors, watches, conflicts, `Status` errors. Objects are on disk before they are answered, and
-after a restart the controllers go on where they were. Pods are real: each has a replica of the workload runner behind it.
+after a restart the controllers go on where they were. Pods are run by whoever watches them (`localazure.nodes`).
 
 Everything but health and version needs a bearer token that `authorise` accepts. What is not emulated answers 501: other
 resources of the served groups, bare pods, other subresources. OpenAPI documents are not served.
@@ -14,16 +14,14 @@ import asyncio
 import contextlib
 import logging
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from localazure.kubernetes import kinds
-from localazure.kubernetes.backing import Backing
 from localazure.kubernetes.cabinet import Cabinet
 from localazure.kubernetes.controllers import Controllers
 from localazure.kubernetes.endpoints import Endpoints, Reply
 from localazure.kubernetes.kinds import NAMESPACE
-from localazure.kubernetes.outsider import Outsider
 from localazure.kubernetes.ownership import Owner
 from localazure.kubernetes.registry import Registry
 from localazure.kubernetes.routes import route
@@ -33,7 +31,6 @@ from localazure.kubernetes.wire import Call, Receive, Scope, Send, read_call, re
 from localazure.lifespan import follow_lifespan
 from localazure.shelf import Shelf
 from localazure.workloads.loads import Loads
-from localazure.workloads.port import ReplicaHost
 
 VERSION = "1.36"
 _FIRST_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -43,18 +40,16 @@ log = logging.getLogger(__name__)
 
 
 class Cluster:
-    """The ASGI application, and a `localazure.workloads.port.Changeable`.
+    """The ASGI application.
 
-    `start` and `stop` may be called by whoever composes it; the ASGI lifespan calls them too. Both are idempotent, and the
-    workload runner must be restored before `start`.
+    `start` and `stop` may be called by whoever composes it; the ASGI lifespan calls them too. Both are idempotent.
     """
 
-    def __init__(self, shelf: Shelf, workloads: ReplicaHost, loads: Loads, authorise: Callable[[str], bool]) -> None:
+    def __init__(self, shelf: Shelf, loads: Loads, authorise: Callable[[str], bool]) -> None:
         self._authorise = authorise
         self._registry = Registry(Cabinet(shelf))
-        self._controllers = Controllers(self._registry, Backing(self._registry.cabinet, workloads, shelf), loads)
+        self._controllers = Controllers(self._registry, loads)
         self._endpoints = Endpoints(self._registry)
-        self._outsider = Outsider(self._registry)
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
 
@@ -78,10 +73,6 @@ class Cluster:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-
-    async def change(self, environment_id: str, service_id: str, wanted: Mapping[str, Any]) -> bool:
-        """Change a workload as somebody with kubectl would: see `Outsider.change`."""
-        return await self._outsider.change(environment_id, service_id, wanted)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -118,9 +109,9 @@ class Cluster:
         return (404, "404 page not found\n") if place is None else self._endpoints.answer(call, place)
 
 
-def application(shelf: Shelf, workloads: ReplicaHost, loads: Loads, *, authorise: Callable[[str], bool]) -> Cluster:
-    """The cluster on this shelf: an ASGI application that is also `Changeable`. Autoscalers measure `loads`."""
-    return Cluster(shelf, workloads, loads, authorise)
+def application(shelf: Shelf, loads: Loads, *, authorise: Callable[[str], bool]) -> Cluster:
+    """The cluster on this shelf: an ASGI application. Autoscalers measure `loads`."""
+    return Cluster(shelf, loads, authorise)
 
 
 def _note_end(task: asyncio.Task[None]) -> None:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from localazure.kubernetes.autoscaler_metrics import Running, Unmeasured, propose
-from localazure.kubernetes.backing import identity
 from localazure.kubernetes.cabinet import Object
 from localazure.kubernetes.clock import stamp
+from localazure.kubernetes.identity import of_deployment
 from localazure.kubernetes.kinds import AUTOSCALER, DEPLOYMENT
 from localazure.kubernetes.ownership import Owner
 from localazure.kubernetes.registry import Registry
@@ -49,7 +49,7 @@ class Autoscaling:
         self._wanted: dict[str, list[tuple[float, int]]] = defaultdict(list)  # by uid: when which count was proposed
         self._sizes: dict[str, list[tuple[float, int]]] = defaultdict(list)  # by uid: when which count was left behind
 
-    async def reconcile(self, namespace: str, name: str) -> float | None:
+    def reconcile(self, namespace: str, name: str) -> float | None:
         """Bring the target of one autoscaler to where it should be; seconds until the next look at its metrics."""
         scaler = self._registry.cabinet.get(AUTOSCALER, namespace, name)
         if scaler is None or scaler["metadata"].get("deletionTimestamp"):
@@ -105,11 +105,8 @@ class Autoscaling:
         return _Verdict(desired, able if desired == current else _rescaled(desired), active, limited, proposal.shown)
 
     def _running(self, deployment: Object) -> Running:
-        metadata, template = deployment["metadata"], deployment["spec"]["template"]
-        labels = template.get("metadata", {}).get("labels") or {}
-        place = identity(metadata["namespace"], metadata["name"], labels, metadata.get("labels") or {})
-        ready = deployment.get("status", {}).get("readyReplicas", 0)
-        return Running(deployment["spec"]["replicas"], ready, template, self._loads.of(*place))
+        spec, ready = deployment["spec"], deployment.get("status", {}).get("readyReplicas", 0)
+        return Running(spec["replicas"], ready, spec["template"], self._loads.of(*of_deployment(deployment)))
 
     def _stabilized(self, scaler: Object, current: int, proposed: int) -> tuple[int, tuple[bool, str, str]]:
         rules = (scaler["spec"].get("behavior") or {}).get("scaleDown") or {}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def stamp() -> str:
-    return datetime.now(UTC).strftime(_FORMAT)
+def stamp(ahead: float = 0.0) -> str:
+    """Of now, or of so many seconds later."""
+    return (datetime.now(UTC) + timedelta(seconds=ahead)).strftime(_FORMAT)
 
 
 def seconds_since(text: str) -> float:

@@ -2,8 +2,7 @@
 
 A replica set is named after the hash of its template and carries the label pod-template-hash and the revision annotation;
 going back to an earlier template takes up its set again under a new revision number. Steps of a rollout are `STEP` seconds
-apart; the pace is not kept over a restart of the process, the state is. The set that serves is the one with most ready
-pods, the newest of equals.
+apart; the pace is not kept over a restart of the process, the state is.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from localazure.kubernetes.backing import Backing
 from localazure.kubernetes.cabinet import Object
 from localazure.kubernetes.deployment_status import seconds_left, status_of
 from localazure.kubernetes.kinds import DEPLOYMENT, POD, REPLICA_SET
@@ -32,12 +30,11 @@ _NOT_COPIED = (REVISION, "kubectl.kubernetes.io/last-applied-configuration")
 
 
 class Deployments:
-    def __init__(self, registry: Registry, backing: Backing) -> None:
+    def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._backing = backing
         self._next_step: dict[str, float] = {}  # monotonic time, by uid
 
-    async def reconcile(self, namespace: str, name: str) -> float | None:
+    def reconcile(self, namespace: str, name: str) -> float | None:
         """Take one deployment one step further; seconds until the next look, None when an event is to be waited for."""
         deployment = self._registry.cabinet.get(DEPLOYMENT, namespace, name)
         if deployment is None or deployment["metadata"].get("deletionTimestamp"):
@@ -50,7 +47,6 @@ class Deployments:
         sets = self._sets(deployment)
         new = self._refreshed(new)
         self._report(deployment, new, sets, bounds, event)
-        self._serve(sets)
         left = seconds_left(self._registry.get(DEPLOYMENT, namespace, name))
         return min((each for each in (wait, left) if each is not None), default=None)
 
@@ -60,7 +56,7 @@ class Deployments:
 
     def _sets(self, deployment: Object) -> list[Object]:
         """Its replica sets, oldest first."""
-        return sorted(self._registry.cabinet.owned(deployment, REPLICA_SET), key=_revision)
+        return sorted(self._registry.cabinet.owned(deployment, REPLICA_SET), key=revision_of)
 
     def _refreshed(self, replica_set: Object | None) -> Object | None:
         if replica_set is None:
@@ -72,10 +68,10 @@ class Deployments:
         """The set of the template as it is now, made if need be; and what happened, when something did."""
         sets = self._sets(deployment)
         template = deployment["spec"]["template"]
-        newest = max((_revision(each) for each in sets), default=0)
+        newest = max((revision_of(each) for each in sets), default=0)
         for each in reversed(sets):
             if _plain_template(each) == template:
-                if _revision(each) == newest:
+                if revision_of(each) == newest:
                     return self._annotate(each, deployment, newest), None
                 if deployment["spec"].get("paused"):
                     return each, None
@@ -170,24 +166,15 @@ class Deployments:
         status = status_of(deployment, new, sets, bounds, event)
         annotations = dict(deployment["metadata"].get("annotations") or {})
         if new is not None:
-            annotations[REVISION] = str(_revision(new))
+            annotations[REVISION] = str(revision_of(new))
         metadata = {**deployment["metadata"], "annotations": annotations}
         if status != deployment.get("status") or metadata != deployment["metadata"]:
             place = (metadata["namespace"], metadata["name"])
             reported = {**deployment, "metadata": metadata, "status": status}
             self._registry.update(DEPLOYMENT, *place, lambda standing: reported, CONTROLLER_STATUS)
 
-    def _serve(self, sets: Sequence[Object]) -> None:
-        if sets:
-            self._backing.serve(serving_of(sets))
 
-
-def serving_of(sets: Sequence[Object]) -> Object:
-    """Of a deployment's replica sets the one that serves."""
-    return max(sets, key=lambda each: (each.get("status", {}).get("readyReplicas", 0), _revision(each)))
-
-
-def _revision(replica_set: Object) -> int:
+def revision_of(replica_set: Object) -> int:
     return int((replica_set["metadata"].get("annotations") or {}).get(REVISION, 0))
 
 

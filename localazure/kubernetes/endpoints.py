@@ -1,7 +1,7 @@
 """The verbs of the Kubernetes API on the served kinds: what a call does, and what it is answered with.
 
 Not emulated (501): creating bare pods, subresources other than `status` and `scale`. Accepted and without effect:
-`fieldValidation`, `gracePeriodSeconds` (pods end at once), `resourceVersion` of a get or list (always the newest).
+`fieldValidation`, `resourceVersion` of a get or list (always the newest).
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ class Endpoints:
         if propagation not in ("Background", "Foreground", "Orphan"):
             raise Refusal(422, f"DeleteOptions.meta.k8s.io is invalid: propagationPolicy: {propagation!r}")
         dry_run = call.dry_run or options.get("dryRun") == ["All"]
-        namespace, name = _place(thing)
-        self._registry.delete(kind, namespace, name, propagation=propagation, dry_run=dry_run)
+        grace = _grace_seconds(call, options)
+        self._registry.delete(kind, *_place(thing), propagation=propagation, grace=grace, dry_run=dry_run)
 
 
 def _show(thing: Object, route: Route) -> Object:
@@ -172,6 +172,12 @@ def _check_preconditions(wanted: dict[str, Any], thing: Object, route: Route) ->
     for name in ("uid", "resourceVersion"):
         if wanted.get(name) not in (None, thing["metadata"][name]):
             raise stale(route.kind, route.name)
+
+
+def _grace_seconds(call: Call, options: dict[str, Any]) -> int | None:
+    """Raises 400 for what is no number."""
+    asked = call.query.get("gracePeriodSeconds", options.get("gracePeriodSeconds"))
+    return None if asked is None else number(str(asked), "gracePeriodSeconds")
 
 
 def _place(thing: Object) -> tuple[str, str]:

@@ -48,7 +48,7 @@ class Garbage:
         elif FOREGROUND in finalizers:
             self._registry.release(kind, thing, FOREGROUND)
 
-    async def end_namespace(self, name: str) -> float | None:
+    def end_namespace(self, name: str) -> float | None:
         """Empty and remove a namespace that is being deleted; seconds until the next look."""
         namespace = self._registry.cabinet.get(NAMESPACE, "", name)
         if namespace is None or not namespace["metadata"].get("deletionTimestamp"):

@@ -9,6 +9,7 @@ spec, and for deployments with the annotations too (kubernetes: registry/apps/de
 from __future__ import annotations
 
 import copy
+import math
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,17 +18,19 @@ from typing import Any
 from localazure.kubernetes import defaults, ownership, validation
 from localazure.kubernetes.cabinet import Cabinet, Object
 from localazure.kubernetes.clock import stamp
-from localazure.kubernetes.kinds import AUTOSCALER, DEPLOYMENT, NAMESPACE, REPLICA_SET, SERVICE, Kind
+from localazure.kubernetes.kinds import AUTOSCALER, DEPLOYMENT, NAMESPACE, POD, REPLICA_SET, SERVICE, Kind
 from localazure.kubernetes.ownership import Owner
 from localazure.kubernetes.status import Refusal, already_exists, not_found, stale
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-_SERVER_KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "generation", "namespace", "name", "managedFields")
+_ENDING = ("deletionTimestamp", "deletionGracePeriodSeconds")
+_SERVER_KEPT = ("uid", "creationTimestamp", "generation", "namespace", "name", "managedFields", *_ENDING)
 # What a status says before a controller has looked: the fields that are not optional.
 _FIRST_STATUS: dict[Kind, Object] = {
     NAMESPACE: {"phase": "Active"},
+    POD: {"phase": "Pending"},
     REPLICA_SET: {"replicas": 0},
     AUTOSCALER: {"currentReplicas": 0, "desiredReplicas": 0},
     SERVICE: {"loadBalancer": {}},
@@ -114,9 +117,19 @@ class Registry:
         return self._store(kind, standing, thing, owner.subresource, dry_run=dry_run), False
 
     def delete(
-        self, kind: Kind, namespace: str, name: str, *, propagation: str = "Background", dry_run: bool = False
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        *,
+        propagation: str = "Background",
+        grace: int | None = None,
+        dry_run: bool = False,
     ) -> Object:
-        """Take an object away, or mark it while finalizers hold it; the object as it is then. Raises 404."""
+        """Take an object away, or mark it while finalizers or its node hold it; the object as it is then. Raises 404.
+
+        `grace` in seconds is for pods alone; None is what the pod says.
+        """
         standing = self.get(kind, namespace, name)
         if dry_run:
             return standing
@@ -124,12 +137,14 @@ class Registry:
         held = list(standing["metadata"].get("finalizers") or [])
         if finalizer is not None and finalizer not in held:
             held.append(finalizer)
-        if not held and kind is not NAMESPACE:
+        seconds = _grace(kind, standing, grace)
+        if not held and not seconds and kind is not NAMESPACE:
             self.cabinet.delete(kind, namespace, name)
             return standing
-        if standing["metadata"].get("deletionTimestamp"):
+        if standing["metadata"].get("deletionGracePeriodSeconds", math.inf) <= seconds:
             return standing
-        metadata = {**standing["metadata"], "deletionTimestamp": stamp(), "deletionGracePeriodSeconds": 0}
+        end = {"deletionTimestamp": stamp(seconds), "deletionGracePeriodSeconds": seconds}
+        metadata = {**standing["metadata"], **end}
         if held:
             metadata["finalizers"] = held
         marked = {**standing, "metadata": metadata}
@@ -165,7 +180,7 @@ class Registry:
 
     def _begin(self, kind: Kind, namespace: str, thing: Object) -> None:
         metadata = thing["metadata"]
-        for name in ("deletionTimestamp", "selfLink", "resourceVersion", "generation"):
+        for name in (*_ENDING, "selfLink", "resourceVersion", "generation"):
             metadata.pop(name, None)
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": stamp()}
         if kind.namespaced:
@@ -200,10 +215,18 @@ class Registry:
         if dry_run:
             return thing
         metadata = thing["metadata"]
-        if metadata.get("deletionTimestamp") and not metadata.get("finalizers") and kind is not NAMESPACE:
+        ended = metadata.get("deletionGracePeriodSeconds") == 0
+        if ended and not metadata.get("finalizers") and kind is not NAMESPACE:
             self.cabinet.delete(kind, metadata.get("namespace", ""), metadata["name"])
             return thing
         return self.cabinet.put(kind, thing)
+
+
+def _grace(kind: Kind, thing: Object, asked: int | None) -> int:
+    """Seconds that a node has to end a pod: none before the pod has one."""
+    if kind is not POD or not thing["spec"].get("nodeName"):
+        return 0
+    return int(thing["spec"]["terminationGracePeriodSeconds"]) if asked is None else asked
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,16 +20,14 @@ from starlette.routing import Route
 
 from localazure.kubernetes_real.furnishing import PLATFORM
 from localazure.kubernetes_real.metrics import Metrics
-from localazure.workloads.ports import draw_free
-
-_REMEMBERED = 256  # ports that were given to pods which may not listen yet
+from localazure.workloads.ports import FreePorts
 
 Json = dict[str, Any]
 
 
 def application(authorise: Callable[[str], bool], metrics: Metrics) -> Starlette:
     """`authorise` says whether a token is the platform's."""
-    given: deque[int] = deque(maxlen=_REMEMBERED)
+    ports = FreePorts()
 
     async def authenticate(request: Request) -> Response:
         review = await request.json()
@@ -38,7 +35,7 @@ def application(authorise: Callable[[str], bool], metrics: Metrics) -> Starlette
 
     async def admit(request: Request) -> Response:
         review = await request.json()
-        return JSONResponse(admitted(review, lambda: _port(given)))
+        return JSONResponse(admitted(review, ports.draw))
 
     return Starlette(
         routes=[
@@ -65,10 +62,3 @@ def admitted(review: Mapping[str, Any], draw: Callable[[], int]) -> Json:
         patch = [{"op": "replace", "path": "/spec/containers/0/ports/0/containerPort", "value": draw()}]
         response |= {"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(patch).encode()).decode()}
     return {"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": response}
-
-
-def _port(given: deque[int]) -> int:
-    while (port := draw_free()) in given:
-        pass
-    given.append(port)
-    return port

@@ -14,9 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from localazure.kubernetes import pods, selectors
-from localazure.kubernetes.backing import identity
 from localazure.kubernetes.cabinet import Object, Objects
 from localazure.kubernetes.clock import stamp
+from localazure.kubernetes.identity import of_deployment, of_pod
 from localazure.kubernetes.kinds import DEPLOYMENT, POD
 from localazure.kubernetes.quantities import number_of, quantity_of
 from localazure.workloads.loads import Loads
@@ -72,7 +72,7 @@ class Metrics:
         items = []
         for deployment in self._objects.all(DEPLOYMENT, namespace):
             labels = {"queue": deployment["metadata"]["name"]}
-            load = self._loads.of(*_place(deployment, DEPLOYMENT.kind)).get(metric)
+            load = self._loads.of(*of_deployment(deployment)).get(metric)
             if load is not None and matches({"metadata": {"labels": labels}}):
                 items.append(
                     {"metricName": metric, "metricLabels": labels, "timestamp": stamp(), "value": quantity_of(load)}
@@ -88,10 +88,10 @@ class Metrics:
 
     def _shares(self, pod: Object) -> Mapping[str, float]:
         """What each ready pod of the service has to bear."""
-        place = _place(pod, POD.kind)
+        place = of_pod(pod)
         loads = self._loads.of(*place)
         ready = [one for one in self._objects.all(POD, pod["metadata"]["namespace"]) if pods.is_ready(one)]
-        count = sum(1 for one in ready if _place(one, POD.kind) == place)
+        count = sum(1 for one in ready if of_pod(one) == place)
         return {metric: load / max(1, count) for metric, load in loads.items()}
 
     def _usage(self, pod: Object) -> Json | None:
@@ -109,14 +109,6 @@ class Metrics:
             return None
         metadata = {name: pod["metadata"].get(name) for name in ("name", "namespace", "labels")}
         return {"metadata": metadata, "timestamp": stamp(), "window": "15s", "containers": containers}
-
-
-def _place(thing: Object, kind: str) -> tuple[str, str]:
-    """Environment and service of a deployment or a pod."""
-    metadata = thing["metadata"]
-    labels = metadata.get("labels") or {}
-    template = thing["spec"]["template"]["metadata"].get("labels") or {} if kind == DEPLOYMENT.kind else labels
-    return identity(metadata["namespace"], metadata["name"], template, labels)
 
 
 def _discovery(version: str) -> Any:

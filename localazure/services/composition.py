@@ -41,6 +41,7 @@ from localazure.services.dependency import Shapes
 from localazure.services.kubeconfig import write_kubeconfig
 from localazure.services.platform_resources import ensure_platform_resources
 from localazure.services.stand_in import HttpStandIn, Tls
+from localazure.services.stand_in_cluster import StandInCluster
 from localazure.shelf import Shelf
 from localazure.supervisor.kept import CLUSTER_TOKEN, IDENTITY_HEADER, secret
 from localazure.tables import TablesProxy
@@ -56,8 +57,10 @@ LOCK_SECONDS, QUICK_LOCK_SECONDS = 30.0, 5.0
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-class Kubernetes(Changeable, Protocol):
-    """A cluster, made here or real."""
+class Kubernetes(Protocol):
+    """A cluster with its nodes, made here or real."""
+
+    changeable: Changeable
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
@@ -127,10 +130,10 @@ class Services:
             front = Forwarder(layout.ports["kubernetes"], layout.ports["kubernetesApi"])
             self.faults.register("kubernetes", front, (Mode.DOWN,))
             return cluster, front
-        stand_in = kubernetes.application(self._shelf, self.workloads, self.loads, authorise=self._opens_cluster)
-        return stand_in, self._dependency(
-            "kubernetes", stand_in, Shapes(kubernetes_error, throttling.kubernetes), self._tls
-        )
+        api = kubernetes.application(self._shelf, self.loads, authorise=self._opens_cluster)
+        port, ca = layout.ports["kubernetesApi"], layout.ca
+        stand_in = StandInCluster(api, port, self._tls, ca, self._cluster_token, self.workloads, self._shelf)
+        return stand_in, self._dependency("kubernetes", api, Shapes(kubernetes_error, throttling.kubernetes), self._tls)
 
     def _compose_arm(self, settings: dict[str, str]) -> Application:
         layout = self._layout
@@ -178,7 +181,7 @@ class Services:
         return HttpStandIn.of(name, app, self._layout.ports[name], shapes, self.faults, self.traffic, tls)
 
     def _controlled(self) -> Controlled:
-        changeables = [self.arm.changeable, self.cluster]
+        changeables = [self.arm.changeable, self.cluster.changeable]
         return Controlled(
             self.workloads,
             self.loads,

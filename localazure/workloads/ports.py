@@ -9,12 +9,14 @@ import asyncio
 import contextlib
 import logging
 import socket
+from collections import deque
 
 from localazure.listener import draw, listening
 
 PORTS = range(20_000, 28_000)  # container apps have those up to 32768
 _PATIENCE = 20  # tries for a kept port, 50 ms apart
 _BACKLOG = 64
+_REMEMBERED = 256  # ports that were given to replicas which may not listen yet
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +32,21 @@ async def listen(kept: int | None) -> socket.socket:
     return draw(PORTS, _listening)
 
 
-def draw_free() -> int:
-    """A port that a replica can listen on a moment later; nobody holds it until then. Raises `OSError` as `listen`."""
+class FreePorts:
+    """Ports on which replicas can listen a moment later; nobody holds them until then, but none is given out twice soon."""
+
+    def __init__(self) -> None:
+        self._given: deque[int] = deque(maxlen=_REMEMBERED)
+
+    def draw(self) -> int:
+        """Raises `OSError` as `listen`."""
+        while (port := _free()) in self._given:
+            pass
+        self._given.append(port)
+        return port
+
+
+def _free() -> int:
     with draw(PORTS, _listening) as held:
         return int(held.getsockname()[1])
 

@@ -13,6 +13,7 @@ from localazure.arm.jobs import JobRunner
 from localazure.arm.platform_kinds import Cluster
 from localazure.kubernetes.app import application as kubernetes_application
 from localazure.services.stand_in import HttpStandIn, Tls
+from localazure.services.stand_in_cluster import StandInCluster
 from localazure.shelf import Shelf
 from localazure.workloads.images import Images
 from localazure.workloads.loads import Loads
@@ -35,7 +36,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
 
 @pytest.fixture(scope="session")
 async def cloud(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cloud]:
-    folder, ports = tmp_path_factory.mktemp("cloud"), (free_port(), free_port())
+    folder, ports = tmp_path_factory.mktemp("cloud"), (free_port(), free_port(), free_port())
     shelf = Shelf(folder / "services.sqlite")
     workloads = Runner(shelf)
     await workloads.restore()
@@ -54,14 +55,15 @@ async def cloud(tls: Tls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
         delay_seconds=0.05,
         startup_seconds=0.5,
     )
-    cluster = kubernetes_application(shelf, workloads, loads, authorise=lambda token: token == "good")
-    listeners = {"container-apps": HttpStandIn(arm, ports[0], tls), "aks": HttpStandIn(cluster, ports[1], tls)}
+    api = kubernetes_application(shelf, loads, authorise=lambda token: token == "good")
+    cluster = StandInCluster(api, ports[2], tls, tls.certificate, "good", workloads, shelf)
+    listeners = {"container-apps": HttpStandIn(arm, ports[0], tls), "aks": HttpStandIn(api, ports[1], tls)}
     await asyncio.gather(arm.start(), cluster.start(), *(one.start() for one in listeners.values()))
     transport = JudgingTransport(connection_verify=str(tls.certificate))
     client = Arm(Credential, base_url=listeners["container-apps"].url, transport=transport)
     targets = build(client, Credential, now)
     by_arm = ("container-apps", "functions", "app-service")
-    changeable = {"aks": cluster, **dict.fromkeys(by_arm, arm.changeable)}
+    changeable = {"aks": cluster.changeable, **dict.fromkeys(by_arm, arm.changeable)}
     listeners |= dict.fromkeys(by_arm, listeners["container-apps"])
     yield Cloud(
         client,

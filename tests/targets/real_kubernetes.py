@@ -63,7 +63,7 @@ async def on_real_kubernetes(cloud: Cloud, data: Path) -> AsyncIterator[Cloud]:
             yield replace(
                 cloud,
                 listeners={**cloud.listeners, "aks": front},
-                changeable={**cloud.changeable, "aks": cluster},
+                changeable={**cloud.changeable, "aks": cluster.changeable},
                 cluster_url=layout.url("kubernetes", "https"),
                 authority=layout.ca,
             )

@@ -55,11 +55,15 @@ class Wire:
         return dict(answer.json())
 
     async def events(self, count: int, **query: str) -> list[dict[str, Any]]:
+        coming = self.watched("configmaps", **query)
+        return [await anext(coming) for _ in range(count)]
+
+    async def watched(self, plural: str, **query: str) -> AsyncIterator[dict[str, Any]]:
         async with asyncio.timeout(10):
-            async with self.http.stream("GET", self.path("configmaps"), params={"watch": "true", **query}) as answer:
+            async with self.http.stream("GET", self.path(plural), params={"watch": "true", **query}) as answer:
                 assert answer.status_code == 200
-                lines = answer.aiter_lines()
-                return [json.loads(await anext(lines)) for _ in range(count)]
+                async for line in answer.aiter_lines():
+                    yield json.loads(line)
 
 
 @pytest.fixture
@@ -174,6 +178,32 @@ async def test_a_pod_is_ready_on_an_address_of_its_own_that_answers(wire: Wire) 
         assert [row["status"] for row in status["conditions"] if row["type"] in ("Ready", "PodScheduled")] == ["True"] * 2
         (container,) = status["containerStatuses"]
         assert (container["ready"], list(container["state"])) == (True, ["running"])
+
+
+async def test_a_pod_that_is_no_longer_wanted_is_marked_first_and_gone_when_its_node_has_ended_it(wire: Wire) -> None:
+    await wire.place.target.apply(wire.place.site, stamp(), workload(replicas=2))
+    await until(lambda: wire.place.seen("orders"), lambda one: bool(one and one.serving.settled))
+    held = (await wire.http.get(wire.path("pods"))).json()
+    pods = {one["metadata"]["name"]: one for one in held["items"]}
+    assert {"kubelet", "kube-controller-manager"} <= {
+        row["manager"] for one in pods.values() for row in one["metadata"]["managedFields"]
+    }
+
+    await wire.place.target.scale(wire.place.site, stamp(2), workload(replicas=1))
+
+    story: list[tuple[str, str, Any]] = []
+    async for event in wire.watched("pods", resourceVersion=held["metadata"]["resourceVersion"]):
+        metadata = event["object"]["metadata"]
+        story.append((event["type"], metadata["name"], metadata.get("deletionGracePeriodSeconds")))
+        if event["type"] == "DELETED":
+            break
+    (name,) = {each for _, each, grace in story if grace is not None}
+    assert name in pods
+    kept = pods[name]["spec"]["terminationGracePeriodSeconds"]
+    assert next((kind, grace) for kind, _, grace in story if grace is not None) == ("MODIFIED", kept)
+    left = [one["url"] for one in (wire.place.running("orders") or {})["replicas"]]
+    ports = {one["metadata"]["name"]: one["spec"]["containers"][0]["ports"][0]["containerPort"] for one in pods.values()}
+    assert left == [f"http://127.0.0.1:{port}" for each, port in ports.items() if each != name]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace
 
 from localazure.kubernetes.app import Cluster, application
+from localazure.nodes.client import Api
+from localazure.nodes.pool import NodePool
 from localazure.shelf import Shelf
 from localazure.workloads.loads import Loads
 from localazure.workloads.runner import Runner
@@ -42,6 +44,7 @@ class Lab:
     runner: Runner
     loads: Loads
     cluster: Cluster
+    nodes: NodePool
     shelf: Shelf
     server: uvicorn.Server
     serving: asyncio.Task[None]
@@ -50,6 +53,7 @@ class Lab:
         return client_of(self.url, token)
 
     async def stop(self) -> None:
+        await self.nodes.stop()
         self.server.should_exit = True
         await self.serving
         await self.cluster.stop()
@@ -62,13 +66,16 @@ async def start_lab(data: Path) -> Lab:
     runner = Runner(shelf)
     await runner.restore()
     loads = Loads(shelf)
-    cluster = application(shelf, runner, loads, authorise=lambda token: token == TOKEN)
+    cluster = application(shelf, loads, authorise=lambda token: token == TOKEN)
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(cluster, log_config=None, timeout_graceful_shutdown=1, timeout_keep_alive=60))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
         await asyncio.sleep(0.01)
-    return Lab(f"http://127.0.0.1:{listening.getsockname()[1]}", runner, loads, cluster, shelf, server, serving)
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    nodes = NodePool(Api(url, TOKEN), runner, shelf)
+    await nodes.start()
+    return Lab(url, runner, loads, cluster, nodes, shelf, server, serving)
 
 
 @pytest.fixture
@@ -132,3 +139,13 @@ async def rolled_out(client: AsyncClient, name: str = "orders", seconds: float =
         return None
 
     return await until(complete, seconds)
+
+
+async def comes_to_run(lab: Lab, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """What runs of the one service, once that holds: nodes follow the API, and what was replaced takes a moment to end."""
+
+    async def seen() -> dict[str, Any] | None:
+        (row,) = lab.runner.rows()
+        return row if holds(row) else None
+
+    return dict(await until(seen))

@@ -15,7 +15,7 @@ import httpx2
 
 from localazure.kubernetes.cabinet import Object
 from localazure.kubernetes.kinds import Kind
-from localazure.kubernetes_real.client import Api, collection
+from localazure.nodes.client import Api, collection
 
 _AGAIN_SECONDS = 0.5
 

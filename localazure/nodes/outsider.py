@@ -1,4 +1,4 @@
-"""Somebody who changes a workload of a real cluster behind the platform's back, with kubectl: manager "kubectl-edit"."""
+"""Somebody who changes a workload behind the platform's back, with kubectl: field manager "kubectl-edit"."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import httpx2
 
 from localazure.kubernetes.cabinet import Object, Objects
+from localazure.kubernetes.identity import of_deployment
 from localazure.kubernetes.kinds import DEPLOYMENT
-from localazure.kubernetes.outsider import edited, found
-from localazure.kubernetes_real.client import MERGE, Api, path_of
+from localazure.nodes.client import MERGE, Api, path_of
 
 _EDITOR = "kubectl-edit"
 _TRIES = 10
@@ -26,7 +26,8 @@ class Outsider:
 
     async def change(self, environment_id: str, service_id: str, wanted: Mapping[str, Any]) -> bool:
         """`env` sets variables of the first container; null takes one away. False when the service is not here."""
-        deployment = found(self._objects, environment_id, service_id)
+        place = (environment_id, service_id)
+        deployment = next((one for one in self._objects.all(DEPLOYMENT) if of_deployment(one) == place), None)
         if deployment is None:
             return False
         path = path_of(DEPLOYMENT, deployment)
@@ -34,7 +35,7 @@ class Outsider:
             await self._api.ask("DELETE", path)
             return True
         if wanted.get("image") is not None or wanted.get("env"):
-            await self._edit(path, lambda standing: edited(standing, wanted))
+            await self._edit(path, lambda standing: _edited(standing, wanted))
         if (replicas := wanted.get("replicas")) is not None:
             scale = {"spec": {"replicas": replicas}}
             await self._api.ask("PATCH", f"{path}/scale", scale, MERGE, fieldManager=_EDITOR)
@@ -53,3 +54,14 @@ class Outsider:
             else:
                 return
         raise TimeoutError(f"{path} is being written all the time")
+
+
+def _edited(deployment: Object, wanted: Mapping[str, Any]) -> Object:
+    """The deployment after somebody set its image and variables by hand."""
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    if wanted.get("image") is not None:
+        container["image"] = wanted["image"]
+    for name, value in (wanted.get("env") or {}).items():
+        rows = [row for row in container.get("env") or () if row["name"] != name]
+        container["env"] = rows if value is None else [*rows, {"name": name, "value": value}]
+    return deployment

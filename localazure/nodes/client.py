@@ -18,6 +18,7 @@ MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 MANAGER = "localazure"
 _TIMEOUT = httpx2.Timeout(10.0, connect=5.0)
 _WATCH_TIMEOUT = httpx2.Timeout(10.0, connect=5.0, read=None)
+_IDLE_SECONDS = 2.0  # before a server that keeps connections for five seconds closes one that is just being used
 _SAID = 500  # characters of a refusal that are repeated
 _WATCH_SECONDS = 240  # after which the server ends a watch, and another begins
 
@@ -25,12 +26,14 @@ _WATCH_SECONDS = 240  # after which the server ends a watch, and another begins
 class Api:
     """All calls raise `httpx2.HTTPStatusError` for a refusal, another `httpx2.HTTPError` when there is no answer."""
 
-    def __init__(self, url: str, authority: Path, token: str) -> None:
+    def __init__(self, url: str, token: str, authority: Path | None = None) -> None:
+        """`authority` is what an https server is trusted by."""
         self._client = httpx2.AsyncClient(
             base_url=url,
-            verify=ssl.create_default_context(cafile=str(authority)),
+            verify=ssl.create_default_context(cafile=str(authority)) if authority else True,
             headers={"Authorization": f"Bearer {token}", "User-Agent": MANAGER},
             timeout=_TIMEOUT,
+            limits=httpx2.Limits(keepalive_expiry=_IDLE_SECONDS),
             trust_env=False,
         )
 

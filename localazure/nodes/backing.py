@@ -11,25 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from localazure.kubernetes.cabinet import Object, Objects
-from localazure.kubernetes.environment import resolve
+from localazure.kubernetes.identity import identity
 from localazure.kubernetes.kinds import DEPLOYMENT, POD, REPLICA_SET
+from localazure.nodes.environment import resolve
 from localazure.shelf import Shelf
 from localazure.workloads.port import Replica, ReplicaHost, Revision
 
 KIND = "k8s.revision"
-ENVIRONMENT_LABEL = "cs.connectsoft.ai/environment-id"
-SERVICE_LABEL = "cs.connectsoft.ai/service-id"
-NAME_LABEL = "app.kubernetes.io/name"
 TARGET = "aks"
-
-
-def identity(namespace: str, name: str, *labels: Mapping[str, str]) -> tuple[str, str]:
-    """Environment and service of a workload, from the first labels that name them."""
-
-    def first(keys: tuple[str, ...], otherwise: str) -> str:
-        return next((held[key] for key in keys for held in labels if held.get(key)), otherwise)
-
-    return first((ENVIRONMENT_LABEL,), namespace), first((SERVICE_LABEL, NAME_LABEL), name)
 
 
 class Backing:
@@ -47,8 +36,8 @@ class Backing:
         template = replica_set["spec"]["template"]
         return resolve(template["spec"]["containers"][0], replica_set["metadata"]["namespace"], template, self._objects)
 
-    async def start(self, replica_set: Object, pod_name: str, env: Mapping[str, str], port: int | None = None) -> Replica:
-        """Make the container of a pod run, on a port that was drawn for it if there is one; idempotent."""
+    async def start(self, replica_set: Object, pod_name: str, env: Mapping[str, str], port: int | None) -> Replica:
+        """Make the container of a pod run, on the port that was drawn for it if there is one; idempotent."""
         revision = self._revision(replica_set, env)
         await self._workloads.start(revision, pod_name, port)
         return next(replica for replica in self._workloads.replicas(revision.key) if replica.name == pod_name)

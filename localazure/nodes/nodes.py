@@ -1,9 +1,10 @@
-"""The nodes of a real cluster: a replica of the workload runner for every scheduled pod, and a kubelet's word on it.
+"""A replica of the workload runner for every scheduled pod, and a kubelet's word on it.
 
 All is learned through the API by watching, and said through it: pods, the deployments and replica sets that own them, the
-ConfigMaps and SecretProviderClasses that their environment comes from. A pod's replica listens on the port that admission
-gave the pod (`hooks`); where somebody else has taken it meanwhile, the pod is removed and its set makes another. A pod that
-is being deleted goes when its replica has ended. What runs without a pod is stopped. While the API server is away nothing
+ConfigMaps and SecretProviderClasses that their environment comes from. A pod's replica listens on the port that the pod was
+given when it was made; where somebody else has taken it meanwhile, the pod is removed and its set makes another. A pod that
+is being deleted goes when its replica has ended. What runs without a pod is stopped. Of a deployment's replica sets the
+one serves that has most ready pods, the newest of equals. While the API server is away nothing
 is decided; what changed meanwhile is made good afterwards.
 """
 
@@ -13,25 +14,27 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
 
 from localazure.kubernetes import pods
-from localazure.kubernetes.backing import Backing
 from localazure.kubernetes.cabinet import Object
-from localazure.kubernetes.deployments import serving_of
-from localazure.kubernetes.environment import Unresolved
+from localazure.kubernetes.deployments import revision_of
 from localazure.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, POD, REPLICA_SET, SECRET_PROVIDER_CLASS, Kind
-from localazure.kubernetes_real.client import MERGE, Api, path_of
-from localazure.kubernetes_real.mirror import Mirror
+from localazure.nodes.backing import Backing
+from localazure.nodes.client import MERGE, Api, path_of
+from localazure.nodes.environment import Unresolved
+from localazure.nodes.mirror import Mirror
+from localazure.nodes.pod_status import status_of
 from localazure.shelf import Shelf
 from localazure.workloads.port import ReplicaHost
 
 WATCHED = (POD, REPLICA_SET, DEPLOYMENT, CONFIG_MAP, SECRET_PROVIDER_CLASS)
 SWEEP = 0.25  # seconds between two looks at the readiness of replicas, which changes without an event
 _AGAIN_SECONDS = 0.5
+_KUBELET = "kubelet"  # who reports, in managedFields
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +98,7 @@ class Nodes:
         if pod is None:
             return None
         replica_set = self._set_of(pod)
-        if pod["metadata"].get("deletionTimestamp"):
+        if pods.is_ending(pod):
             if replica_set is not None:
                 await self._backing.stop(replica_set, name)
             await self._remove(pod)
@@ -114,9 +117,9 @@ class Nodes:
             await self._backing.stop(replica_set, name)
             await self._remove(pod)
             return None
-        status = pods.status_of(pod, replica, problem)
+        status = status_of(pod, replica, problem)
         if not _shows(pod.get("status") or {}, status):
-            await self._api.ask("PATCH", f"{path_of(POD, pod)}/status", {"status": status}, MERGE)
+            await self._api.ask("PATCH", f"{path_of(POD, pod)}/status", {"status": status}, MERGE, fieldManager=_KUBELET)
         return _AGAIN_SECONDS if env is None else None
 
     async def _remove(self, pod: Object) -> None:
@@ -141,7 +144,7 @@ class Nodes:
                 await self._backing.announce(replica_set, self._backing.resolve(replica_set))
             except Unresolved:
                 return _AGAIN_SECONDS
-        self._backing.serve(serving_of(sets))
+        self._backing.serve(max(sets, key=_readiest))
         return None
 
     def _set_of(self, pod: Object) -> Object | None:
@@ -156,10 +159,15 @@ class Nodes:
                 self._add("leftovers", "", "")
         elif kind is REPLICA_SET:
             self._add("leftovers" if gone else "replica set", "" if gone else namespace, "" if gone else name)
-        elif kind in (CONFIG_MAP, SECRET_PROVIDER_CLASS) and not gone:
-            for pod in self.mirror.all(POD, namespace):
-                if not pods.is_ready(pod):
-                    self._add("pod", namespace, pod["metadata"]["name"])
+            self._look_again(namespace, lambda pod: _owner(pod, REPLICA_SET) == name)
+        elif kind in (CONFIG_MAP, SECRET_PROVIDER_CLASS):
+            self._look_again(namespace, lambda pod: True)
+
+    def _look_again(self, namespace: str, concerned: Callable[[Object], bool]) -> None:
+        """At the pods that may wait for what is there now: every kind has a watch of its own."""
+        for pod in self.mirror.all(POD, namespace):
+            if not pods.is_ready(pod) and concerned(pod):
+                self._add("pod", namespace, pod["metadata"]["name"])
 
     def _add(self, work: str, namespace: str, name: str) -> None:
         self._due[work, namespace, name] = 0.0
@@ -178,6 +186,10 @@ class Nodes:
 def _owner(thing: Object, kind: Kind) -> str:
     owners = thing["metadata"].get("ownerReferences") or ()
     return next((str(owner["name"]) for owner in owners if owner["kind"] == kind.kind), "")
+
+
+def _readiest(replica_set: Object) -> tuple[int, int]:
+    return (replica_set.get("status") or {}).get("readyReplicas", 0), revision_of(replica_set)
 
 
 def _port(pod: Object) -> int | None:
