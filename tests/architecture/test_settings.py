@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from infra.provisioner.engine import PLATFORM
 from shared.http.headers import SCHEMA_VERSION, SCHEMA_VERSION_HEADER
 from shared.kernel.settings import BadSettings, read
 from tests.architecture.indexed import FUNCTIONS, bindings
@@ -60,7 +61,7 @@ def read_by_the_host() -> set[str]:
 
 
 def read_by_the_provisioner() -> set[str]:
-    """`os.environ.get("X")`, `os.environ["X"]`, `os.environ.get(X)` with `X = "…"` in the module."""
+    """`os.environ.get("X")`, `os.environ["X"]`, `os.environ.get(X)` with `X = "…"` in the module, or one of `PLATFORM`."""
     names: set[str] = set()
     for path in (path for path in modules() if name(path).startswith("infra/")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -76,7 +77,7 @@ def read_by_the_provisioner() -> set[str]:
             if isinstance(asked, ast.Constant):
                 names.add(str(asked.value))
             elif isinstance(asked, ast.Name):
-                names.add(str(constants[asked.id]))
+                names |= {str(constants[asked.id])} if asked.id in constants else set(PLATFORM)
     return names - AZURES_OWN
 
 
