@@ -25,6 +25,7 @@ from localazure.services.dependency import SEVER, Dependency, Shapes
 
 _BIND_PATIENCE_SECONDS = 5.0  # a connection made by somebody else may hold our port for a moment after a crash
 _HEADERS_REFRESH_SECONDS = 1.0
+_GONE_SECONDS = 1.0
 _BACKLOG = 2048
 
 
@@ -107,6 +108,10 @@ class HttpStandIn:
         for connection in list(server.server_state.connections):
             if (transport := getattr(connection, "transport", None)) is not None:
                 transport.abort()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GONE_SECONDS):
+                while server.server_state.connections or server.server_state.tasks:  # noqa: ASYNC110 (no event for it)
+                    await asyncio.sleep(0.01)  # a watch ends when it hears that its client has gone
 
 
 async def _bind(port: int) -> socket.socket:

@@ -36,5 +36,5 @@ class StandInCluster:
     async def stop(self) -> None:
         """Nothing runs pods any more; what is on disk stays."""
         await self._nodes.stop()
+        await self._app.stop()  # ends the watches that the listener would cut
         await self._listener.stop()
-        await self._app.stop()
