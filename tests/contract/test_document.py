@@ -6,16 +6,17 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import function_app
 from shared.http.openapi.description import document, kept
-from shared.http.openapi.examples import SEED
+from shared.http.openapi.examples import EXAMPLES
 from shared.http.problem_table import APPROVAL_REQUIRED, TABLE
 from tests.contract.app import App
 from tests.support.contract import walk
@@ -125,16 +126,42 @@ def test_every_component_is_used_and_every_reference_leads_somewhere(described: 
     assert kept_ - used <= beside | deprecated
 
 
-def test_the_seeds_examples_hold_to_their_schemas(described: dict[str, Any]) -> None:
-    shown = 0
-    for _, _, one in operations(described):
-        for part in (one.get("requestBody", {}), *one["responses"].values()):
-            for media in part.get("content", {}).values():
-                if "example" in media:
-                    schema = {**media["schema"], "components": described["components"]}
-                    Draft202012Validator(schema).validate(media["example"])
-                    shown += 1
-    assert shown == sum(1 + (example.request is not None) for example in SEED.values()) == 8
+def bodies(described: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is sent and what is answered when it works: where, and the media type's object."""
+    for method, path, one in operations(described):
+        parts = {"request": one.get("requestBody", {}), **{name: one["responses"][name] for name in one["responses"]}}
+        for name, part in parts.items():
+            if name == "request" or name.startswith("2"):
+                yield from ((f"{method} {path} {name}", media) for media in part.get("content", {}).values())
+
+
+def test_every_body_has_an_example_that_holds_to_its_schema(described: dict[str, Any]) -> None:
+    found = dict(bodies(described))
+    assert [where for where, media in found.items() if "example" not in media] == []
+    for where, media in found.items():
+        schema = {**media["schema"], "components": described["components"]}
+        wrong = Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(media["example"])
+        assert [error.message for error in wrong] == [], where
+
+
+def test_every_request_that_is_shown_is_read() -> None:
+    for route in function_app.endpoints.table:
+        if route.body is not None:
+            request = EXAMPLES[route.action].request
+            assert request is not None, route.path
+            route.body.model_validate(dict(request))
+    routed = {route.action for route in function_app.endpoints.table if route.method != "DELETE"}
+    assert EXAMPLES.keys() == routed, "and none is of no route"
+
+
+def test_every_error_that_is_described_has_its_code_and_every_route_its_scopes(described: dict[str, Any]) -> None:
+    open_to_all = {"/v1/runtime/openapi.json", "/alive", "/health"}
+    assert {path for _, path, one in operations(described) if not one["security"]} == open_to_all
+    for name, refusal in described["components"]["responses"].items():
+        (media,) = refusal["content"].values()
+        codes = media["schema"]["allOf"][1]["properties"]["code"]["enum"]
+        assert name.removesuffix("-Deprecated") == "-".join(codes)
+        assert all(f"`{code}`" in refusal["description"] for code in codes)
 
 
 def test_requests_are_closed_and_answers_are_open(described: dict[str, Any]) -> None:

@@ -33,6 +33,52 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "environments": [
+                         *         {
+                         *           "tenantId": "connectsoft",
+                         *           "projectId": "proj-booking-saas",
+                         *           "name": "booking-prod-weu",
+                         *           "stage": "prod",
+                         *           "region": "westeurope",
+                         *           "isolationModel": "silo",
+                         *           "computeTargets": [
+                         *             "aks",
+                         *             "container-apps"
+                         *           ],
+                         *           "environmentId": "env-9f1c2b7d",
+                         *           "status": "Provisioned",
+                         *           "traceId": "trace-9f1c2b7d",
+                         *           "pulumiStackRef": "booking-prod-weu",
+                         *           "placement": {
+                         *             "subscriptionId": "00000000-0000-0000-0000-000000000001",
+                         *             "resourceGroup": "rg-booking-prod-weu"
+                         *           },
+                         *           "outputs": {
+                         *             "vaultUri": "https://kv-booking-prod-weu.vault.azure.net/"
+                         *           },
+                         *           "stableDeploymentId": "dep-3a6e1d40",
+                         *           "stableReleaseRef": "release-2026.6.11",
+                         *           "createdAt": "2026-06-11T17:00:00Z",
+                         *           "binding": {
+                         *             "status": "Active"
+                         *           },
+                         *           "summary": {
+                         *             "services": 2,
+                         *             "unhealthy": 0,
+                         *             "degraded": 0,
+                         *             "unknown": 0,
+                         *             "stale": 0,
+                         *             "openFindings": 1,
+                         *             "highestSeverity": "High",
+                         *             "operationWaits": false,
+                         *             "asOf": "2026-06-11T18:10:00Z"
+                         *           }
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": {
                             environments: components["schemas"]["EnvironmentItem"][];
                             /**
@@ -82,6 +128,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -131,6 +191,12 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "confirm": "booking-prod-weu",
+                     *       "retainData": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["DecommissionRequest"];
                 };
             };
@@ -140,6 +206,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -148,6 +228,13 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "status": "Decommissioning",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["EnvironmentChange"];
                     };
                 };
@@ -181,6 +268,11 @@ export interface paths {
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "1.5.1 is built"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonRequest"];
                 };
             };
@@ -190,6 +282,13 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "status": "Provisioned",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["EnvironmentChange"] | components["schemas"]["DryRun"];
                     };
                 };
@@ -224,6 +323,53 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "tenantId": "connectsoft",
+                         *       "projectId": "proj-booking-saas",
+                         *       "name": "booking-prod-weu",
+                         *       "stage": "prod",
+                         *       "region": "westeurope",
+                         *       "isolationModel": "silo",
+                         *       "computeTargets": [
+                         *         "aks",
+                         *         "container-apps"
+                         *       ],
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "status": "Provisioned",
+                         *       "traceId": "trace-9f1c2b7d",
+                         *       "pulumiStackRef": "booking-prod-weu",
+                         *       "placement": {
+                         *         "subscriptionId": "00000000-0000-0000-0000-000000000001",
+                         *         "resourceGroup": "rg-booking-prod-weu"
+                         *       },
+                         *       "outputs": {
+                         *         "vaultUri": "https://kv-booking-prod-weu.vault.azure.net/"
+                         *       },
+                         *       "stableDeploymentId": "dep-3a6e1d40",
+                         *       "stableReleaseRef": "release-2026.6.11",
+                         *       "createdAt": "2026-06-11T17:00:00Z",
+                         *       "binding": {
+                         *         "status": "Active"
+                         *       },
+                         *       "inventory": [
+                         *         {
+                         *           "serviceId": "module-reservations-api",
+                         *           "target": "aks",
+                         *           "image": "acr.azurecr.io/reservations-api:1.4.2",
+                         *           "version": "1.4.2",
+                         *           "replicas": 2,
+                         *           "deploymentId": "dep-3a6e1d40",
+                         *           "source": "deployment",
+                         *           "observedAt": "2026-06-11T18:00:00Z",
+                         *           "generation": 4,
+                         *           "status": "Healthy",
+                         *           "stale": false,
+                         *           "evaluatedAt": "2026-06-11T18:00:00Z"
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["EnvironmentState"];
                     };
                 };
@@ -266,6 +412,22 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "entries": [
+                         *         {
+                         *           "entryId": "80218099800000-9c1d",
+                         *           "at": "2026-06-11T17:58:00Z",
+                         *           "kind": "deployment.requested",
+                         *           "actor": "ada",
+                         *           "summary": "Deployment dep-3a6e1d40 was requested",
+                         *           "resource": "dep-3a6e1d40",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "traceId": "trace-9f1c2b7d"
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": {
                             entries: components["schemas"]["TimelineEntry"][];
                             /**
@@ -311,6 +473,71 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "deployments": [
+                         *         {
+                         *           "deploymentId": "dep-3a6e1d40",
+                         *           "status": "InProgress",
+                         *           "traceId": "trace-9f1c2b7d",
+                         *           "tenantId": "connectsoft",
+                         *           "environmentId": "env-9f1c2b7d",
+                         *           "releaseRef": "release-2026.6.11",
+                         *           "components": [
+                         *             {
+                         *               "moduleId": "module-reservations-api",
+                         *               "image": "acr.azurecr.io/reservations-api:1.4.2",
+                         *               "target": "aks",
+                         *               "wave": 0,
+                         *               "dependsOn": [],
+                         *               "env": {},
+                         *               "health": {
+                         *                 "path": "/health",
+                         *                 "port": 8080,
+                         *                 "format": "json"
+                         *               }
+                         *             }
+                         *           ],
+                         *           "configurationId": "cfg-3a6e1d40",
+                         *           "strategy": "RollingHealthGated",
+                         *           "gate": {
+                         *             "waitSeconds": 0,
+                         *             "stableSeconds": 60,
+                         *             "retryTimeoutSeconds": 300,
+                         *             "failureLimit": 3,
+                         *             "inconclusiveLimit": 4,
+                         *             "errorLimit": 4,
+                         *             "onFailure": "Rollback"
+                         *           },
+                         *           "phase": "HealthGating",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "requestedBy": "ada",
+                         *           "createdAt": "2026-06-11T17:58:00Z",
+                         *           "rolloutHistory": [
+                         *             {
+                         *               "phase": "Requested",
+                         *               "startedAt": "2026-06-11T17:58:00Z",
+                         *               "endedAt": "2026-06-11T17:58:01Z"
+                         *             },
+                         *             {
+                         *               "phase": "RollingOut",
+                         *               "wave": 0,
+                         *               "startedAt": "2026-06-11T17:58:03Z",
+                         *               "endedAt": "2026-06-11T17:58:40Z"
+                         *             },
+                         *             {
+                         *               "phase": "HealthGating",
+                         *               "wave": 0,
+                         *               "startedAt": "2026-06-11T17:58:40Z",
+                         *               "gate": {
+                         *                 "samples": []
+                         *               }
+                         *             }
+                         *           ]
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": {
                             deployments: components["schemas"]["DeploymentState"][];
                             /**
@@ -365,6 +592,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -413,6 +654,11 @@ export interface paths {
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "bookings fail at checkout"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RollbackRequest"];
                 };
             };
@@ -422,6 +668,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -430,6 +690,14 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "deploymentId": "dep-5c8f6e22",
+                         *       "status": "InProgress",
+                         *       "rollbackOf": "dep-3a6e1d40",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["DeploymentBegun"];
                     };
                 };
@@ -463,6 +731,11 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "the check itself is wrong, see the incident"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PromoteRequest"];
                 };
             };
@@ -472,6 +745,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -480,6 +767,13 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "deploymentId": "dep-3a6e1d40",
+                         *       "status": "InProgress",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["DeploymentBegun"];
                     };
                 };
@@ -516,6 +810,67 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "deploymentId": "dep-3a6e1d40",
+                         *       "status": "InProgress",
+                         *       "traceId": "trace-9f1c2b7d",
+                         *       "tenantId": "connectsoft",
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "releaseRef": "release-2026.6.11",
+                         *       "components": [
+                         *         {
+                         *           "moduleId": "module-reservations-api",
+                         *           "image": "acr.azurecr.io/reservations-api:1.4.2",
+                         *           "target": "aks",
+                         *           "wave": 0,
+                         *           "dependsOn": [],
+                         *           "env": {},
+                         *           "health": {
+                         *             "path": "/health",
+                         *             "port": 8080,
+                         *             "format": "json"
+                         *           }
+                         *         }
+                         *       ],
+                         *       "configurationId": "cfg-3a6e1d40",
+                         *       "strategy": "RollingHealthGated",
+                         *       "gate": {
+                         *         "waitSeconds": 0,
+                         *         "stableSeconds": 60,
+                         *         "retryTimeoutSeconds": 300,
+                         *         "failureLimit": 3,
+                         *         "inconclusiveLimit": 4,
+                         *         "errorLimit": 4,
+                         *         "onFailure": "Rollback"
+                         *       },
+                         *       "phase": "HealthGating",
+                         *       "operationId": "op-5d2e90aa",
+                         *       "requestedBy": "ada",
+                         *       "createdAt": "2026-06-11T17:58:00Z",
+                         *       "rolloutHistory": [
+                         *         {
+                         *           "phase": "Requested",
+                         *           "startedAt": "2026-06-11T17:58:00Z",
+                         *           "endedAt": "2026-06-11T17:58:01Z"
+                         *         },
+                         *         {
+                         *           "phase": "RollingOut",
+                         *           "wave": 0,
+                         *           "startedAt": "2026-06-11T17:58:03Z",
+                         *           "endedAt": "2026-06-11T17:58:40Z"
+                         *         },
+                         *         {
+                         *           "phase": "HealthGating",
+                         *           "wave": 0,
+                         *           "startedAt": "2026-06-11T17:58:40Z",
+                         *           "gate": {
+                         *             "samples": []
+                         *           }
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["DeploymentState"];
                     };
                 };
@@ -554,6 +909,32 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "configurations": [
+                         *         {
+                         *           "configurationId": "cfg-3a6e1d40",
+                         *           "version": 3,
+                         *           "contentHash": "5f0c7a3e5d1b4b0f9a6f4e0f1c9f3f1b7d6a2f0e8c4b9d7e6a5f4c3b2a190807",
+                         *           "status": "Published",
+                         *           "traceId": "trace-9f1c2b7d",
+                         *           "tenantId": "connectsoft",
+                         *           "environmentId": "env-9f1c2b7d",
+                         *           "moduleId": "module-reservations-api",
+                         *           "values": {
+                         *             "LOG_LEVEL": "info",
+                         *             "MAX_SEATS": 12,
+                         *             "DB_PASSWORD": {
+                         *               "secretRef": "sec-9f1c2b7d00000000a1b2c3d4e5f60718/db"
+                         *             }
+                         *           },
+                         *           "comment": "more seats for the summer",
+                         *           "publishedBy": "ada",
+                         *           "createdAt": "2026-06-11T17:50:00Z"
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": {
                             configurations: components["schemas"]["Configuration"][];
                             /**
@@ -578,6 +959,21 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "tenantId": "connectsoft",
+                     *       "environmentId": "env-9f1c2b7d",
+                     *       "moduleId": "module-reservations-api",
+                     *       "values": {
+                     *         "LOG_LEVEL": "info",
+                     *         "MAX_SEATS": 12,
+                     *         "DB_PASSWORD": {
+                     *           "secretRef": "sec-9f1c2b7d00000000a1b2c3d4e5f60718/db"
+                     *         }
+                     *       },
+                     *       "comment": "more seats for the summer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PublishRequest"];
                 };
             };
@@ -587,6 +983,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -595,6 +1005,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "configurationId": "cfg-3a6e1d40",
+                         *       "version": 3,
+                         *       "contentHash": "5f0c7a3e5d1b4b0f9a6f4e0f1c9f3f1b7d6a2f0e8c4b9d7e6a5f4c3b2a190807",
+                         *       "status": "Published",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["Published"];
                     };
                 };
@@ -629,6 +1048,28 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "configurationId": "cfg-3a6e1d40",
+                         *       "version": 3,
+                         *       "contentHash": "5f0c7a3e5d1b4b0f9a6f4e0f1c9f3f1b7d6a2f0e8c4b9d7e6a5f4c3b2a190807",
+                         *       "status": "Published",
+                         *       "traceId": "trace-9f1c2b7d",
+                         *       "tenantId": "connectsoft",
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "moduleId": "module-reservations-api",
+                         *       "values": {
+                         *         "LOG_LEVEL": "info",
+                         *         "MAX_SEATS": 12,
+                         *         "DB_PASSWORD": {
+                         *           "secretRef": "sec-9f1c2b7d00000000a1b2c3d4e5f60718/db"
+                         *         }
+                         *       },
+                         *       "comment": "more seats for the summer",
+                         *       "publishedBy": "ada",
+                         *       "createdAt": "2026-06-11T17:50:00Z"
+                         *     }
+                         */
                         "application/json": components["schemas"]["Configuration"];
                     };
                 };
@@ -667,6 +1108,45 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "secretBindings": [
+                         *         {
+                         *           "secretBindingId": "sec-4d21",
+                         *           "status": "Bound",
+                         *           "traceId": "trace-9f1c2b7d",
+                         *           "tenantId": "connectsoft",
+                         *           "environmentId": "env-9f1c2b7d",
+                         *           "serviceId": "module-reservations-api",
+                         *           "vaultUri": "https://kv-booking-prod-weu.vault.azure.net/",
+                         *           "secrets": [
+                         *             {
+                         *               "name": "db",
+                         *               "secretName": "reservations-db",
+                         *               "version": "6f1e0d3c5b7a49218f60e1d2c3b4a596"
+                         *             }
+                         *           ],
+                         *           "rotation": {
+                         *             "everyDays": 30,
+                         *             "overlapMinutes": 60
+                         *           },
+                         *           "boundBy": "ada",
+                         *           "createdAt": "2026-06-11T17:45:00Z",
+                         *           "rotated": {},
+                         *           "requested": {},
+                         *           "outgoing": [],
+                         *           "consumers": [
+                         *             {
+                         *               "serviceId": "module-reservations-api",
+                         *               "name": "db",
+                         *               "version": "6f1e0d3c5b7a49218f60e1d2c3b4a596"
+                         *             }
+                         *           ],
+                         *           "consumersOnOldVersion": 0
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": {
                             secretBindings: components["schemas"]["BindingState"][];
                             /**
@@ -691,6 +1171,24 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "tenantId": "connectsoft",
+                     *       "environmentId": "env-9f1c2b7d",
+                     *       "serviceId": "module-reservations-api",
+                     *       "vaultUri": "https://kv-booking-prod-weu.vault.azure.net/",
+                     *       "secrets": [
+                     *         {
+                     *           "name": "db",
+                     *           "secretName": "reservations-db"
+                     *         }
+                     *       ],
+                     *       "rotation": {
+                     *         "everyDays": 30,
+                     *         "overlapMinutes": 60
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["BindRequest"];
                 };
             };
@@ -700,6 +1198,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -708,6 +1220,13 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "secretBindingId": "sec-4d21",
+                         *       "status": "Bound",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["Bound"];
                     };
                 };
@@ -742,6 +1261,41 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "secretBindingId": "sec-4d21",
+                         *       "status": "Bound",
+                         *       "traceId": "trace-9f1c2b7d",
+                         *       "tenantId": "connectsoft",
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "serviceId": "module-reservations-api",
+                         *       "vaultUri": "https://kv-booking-prod-weu.vault.azure.net/",
+                         *       "secrets": [
+                         *         {
+                         *           "name": "db",
+                         *           "secretName": "reservations-db",
+                         *           "version": "6f1e0d3c5b7a49218f60e1d2c3b4a596"
+                         *         }
+                         *       ],
+                         *       "rotation": {
+                         *         "everyDays": 30,
+                         *         "overlapMinutes": 60
+                         *       },
+                         *       "boundBy": "ada",
+                         *       "createdAt": "2026-06-11T17:45:00Z",
+                         *       "rotated": {},
+                         *       "requested": {},
+                         *       "outgoing": [],
+                         *       "consumers": [
+                         *         {
+                         *           "serviceId": "module-reservations-api",
+                         *           "name": "db",
+                         *           "version": "6f1e0d3c5b7a49218f60e1d2c3b4a596"
+                         *         }
+                         *       ],
+                         *       "consumersOnOldVersion": 0
+                         *     }
+                         */
                         "application/json": components["schemas"]["BindingState"];
                     };
                 };
@@ -777,6 +1331,11 @@ export interface paths {
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "a laptop was lost"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonRequest"];
                 };
             };
@@ -786,6 +1345,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -794,6 +1367,13 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "secretBindingId": "sec-4d21",
+                         *       "status": "Rotating",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["Bound"];
                     };
                 };
@@ -892,6 +1472,45 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "scalingPolicies": [
+                         *         {
+                         *           "metric": "cpu",
+                         *           "minReplicas": 2,
+                         *           "maxReplicas": 20,
+                         *           "targetUtilizationPercent": 65,
+                         *           "scaleToZero": false,
+                         *           "scalingPolicyId": "scl-7c12",
+                         *           "status": "Applied",
+                         *           "traceId": "trace-9f1c2b7d",
+                         *           "tenantId": "connectsoft",
+                         *           "environmentId": "env-9f1c2b7d",
+                         *           "serviceId": "module-reservations-api",
+                         *           "target": "aks",
+                         *           "requested": {
+                         *             "metric": "cpu",
+                         *             "minReplicas": 2,
+                         *             "maxReplicas": 20,
+                         *             "targetUtilizationPercent": 65,
+                         *             "scaleToZero": false
+                         *           },
+                         *           "effective": {
+                         *             "metric": "cpu",
+                         *             "minReplicas": 2,
+                         *             "maxReplicas": 20,
+                         *             "targetUtilizationPercent": 65,
+                         *             "scaleToZero": false
+                         *           },
+                         *           "enforcement": "Enforced",
+                         *           "enforcedAt": "2026-06-11T18:03:00Z",
+                         *           "appliedBy": "ada",
+                         *           "createdAt": "2026-06-11T18:02:00Z",
+                         *           "updatedAt": "2026-06-11T18:03:00Z"
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": {
                             scalingPolicies: components["schemas"]["PolicyState"][];
                             /**
@@ -938,6 +1557,13 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "scalingPolicyId": "scl-7c12",
+                         *       "status": "Applied",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["Applied"] | components["schemas"]["DryRun"];
                     };
                 };
@@ -987,6 +1613,41 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "metric": "cpu",
+                         *       "minReplicas": 2,
+                         *       "maxReplicas": 20,
+                         *       "targetUtilizationPercent": 65,
+                         *       "scaleToZero": false,
+                         *       "scalingPolicyId": "scl-7c12",
+                         *       "status": "Applied",
+                         *       "traceId": "trace-9f1c2b7d",
+                         *       "tenantId": "connectsoft",
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "serviceId": "module-reservations-api",
+                         *       "target": "aks",
+                         *       "requested": {
+                         *         "metric": "cpu",
+                         *         "minReplicas": 2,
+                         *         "maxReplicas": 20,
+                         *         "targetUtilizationPercent": 65,
+                         *         "scaleToZero": false
+                         *       },
+                         *       "effective": {
+                         *         "metric": "cpu",
+                         *         "minReplicas": 2,
+                         *         "maxReplicas": 20,
+                         *         "targetUtilizationPercent": 65,
+                         *         "scaleToZero": false
+                         *       },
+                         *       "enforcement": "Enforced",
+                         *       "enforcedAt": "2026-06-11T18:03:00Z",
+                         *       "appliedBy": "ada",
+                         *       "createdAt": "2026-06-11T18:02:00Z",
+                         *       "updatedAt": "2026-06-11T18:03:00Z"
+                         *     }
+                         */
                         "application/json": components["schemas"]["PolicyState"];
                     };
                 };
@@ -1022,6 +1683,11 @@ export interface paths {
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "a load test"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonRequest"];
                 };
             };
@@ -1031,6 +1697,13 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "scalingPolicyId": "scl-7c12",
+                         *       "status": "Paused",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["Applied"] | components["schemas"]["DryRun"];
                     };
                 };
@@ -1039,6 +1712,13 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "scalingPolicyId": "scl-7c12",
+                         *       "status": "Paused",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["Applied"];
                     };
                 };
@@ -1072,6 +1752,11 @@ export interface paths {
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "the load test is over"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonRequest"];
                 };
             };
@@ -1081,6 +1766,13 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "scalingPolicyId": "scl-7c12",
+                         *       "status": "Applied",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["Applied"] | components["schemas"]["DryRun"];
                     };
                 };
@@ -1089,6 +1781,13 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "scalingPolicyId": "scl-7c12",
+                         *       "status": "Applied",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["Applied"];
                     };
                 };
@@ -1203,6 +1902,11 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "the hotfix of Friday; a release with it comes on Monday"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AcknowledgeRequest"];
                 };
             };
@@ -1212,6 +1916,24 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "findingId": "drift-1a2b",
+                         *       "serviceId": "module-reservations-api",
+                         *       "kind": "ImageVersionMismatch",
+                         *       "desired": "1.4.2",
+                         *       "actual": "1.4.1",
+                         *       "severity": "High",
+                         *       "detectedAt": "2026-06-11T18:05:00Z",
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "status": "Acknowledged",
+                         *       "owner": "deployment",
+                         *       "firstSeenAt": "2026-06-11T18:05:00Z",
+                         *       "lastSeenAt": "2026-06-11T18:10:00Z",
+                         *       "occurrences": 2,
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["FindingDecided"] | components["schemas"]["DryRun"];
                     };
                 };
@@ -1246,6 +1968,12 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "until": "2026-06-15T08:00:00Z",
+                     *       "reason": "the hotfix of Friday"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AcceptRequest"];
                 };
             };
@@ -1255,6 +1983,24 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "findingId": "drift-1a2b",
+                         *       "serviceId": "module-reservations-api",
+                         *       "kind": "ImageVersionMismatch",
+                         *       "desired": "1.4.2",
+                         *       "actual": "1.4.1",
+                         *       "severity": "High",
+                         *       "detectedAt": "2026-06-11T18:05:00Z",
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "status": "AcceptedUntil",
+                         *       "owner": "deployment",
+                         *       "firstSeenAt": "2026-06-11T18:05:00Z",
+                         *       "lastSeenAt": "2026-06-11T18:10:00Z",
+                         *       "occurrences": 2,
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["FindingDecided"] | components["schemas"]["DryRun"];
                     };
                 };
@@ -1289,6 +2035,11 @@ export interface paths {
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "the hotfix stays"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonRequest"];
                 };
             };
@@ -1298,6 +2049,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -1306,6 +2071,24 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "findingId": "drift-1a2b",
+                         *       "serviceId": "module-reservations-api",
+                         *       "kind": "ImageVersionMismatch",
+                         *       "desired": "1.4.2",
+                         *       "actual": "1.4.1",
+                         *       "severity": "High",
+                         *       "detectedAt": "2026-06-11T18:05:00Z",
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "status": "Remediating",
+                         *       "owner": "deployment",
+                         *       "firstSeenAt": "2026-06-11T18:05:00Z",
+                         *       "lastSeenAt": "2026-06-11T18:10:00Z",
+                         *       "occurrences": 2,
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["FindingDecided"];
                     };
                 };
@@ -1340,6 +2123,11 @@ export interface paths {
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "nobody knows why"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonRequest"];
                 };
             };
@@ -1349,6 +2137,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -1357,6 +2159,24 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "findingId": "drift-1a2b",
+                         *       "serviceId": "module-reservations-api",
+                         *       "kind": "ImageVersionMismatch",
+                         *       "desired": "1.4.2",
+                         *       "actual": "1.4.1",
+                         *       "severity": "High",
+                         *       "detectedAt": "2026-06-11T18:05:00Z",
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "status": "Remediating",
+                         *       "owner": "deployment",
+                         *       "firstSeenAt": "2026-06-11T18:05:00Z",
+                         *       "lastSeenAt": "2026-06-11T18:10:00Z",
+                         *       "occurrences": 2,
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["FindingDecided"];
                     };
                 };
@@ -1391,6 +2211,12 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "rules": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["RulesState"];
                     };
                 };
@@ -1409,6 +2235,17 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "rules": [
+                     *         {
+                     *           "serviceId": "module-billing-worker",
+                     *           "kind": "ReplicaCountMismatch",
+                     *           "reason": "scaled by hand until the launch"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RulesRequest"];
                 };
             };
@@ -1418,6 +2255,21 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "rules": [
+                         *         {
+                         *           "serviceId": "module-billing-worker",
+                         *           "kind": "ReplicaCountMismatch",
+                         *           "reason": "scaled by hand until the launch"
+                         *         }
+                         *       ],
+                         *       "changedBy": "ada",
+                         *       "changedAt": "2026-06-11T18:20:00Z",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["RulesReplaced"] | components["schemas"]["DryRun"];
                     };
                 };
@@ -1453,6 +2305,31 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "operationId": "op-5d2e90aa",
+                         *       "kind": "Deploy",
+                         *       "status": "Running",
+                         *       "mustSettleBy": "2026-06-11T19:58:00Z",
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "attempt": 1,
+                         *       "steps": [
+                         *         {
+                         *           "name": "roll-out",
+                         *           "status": "Running",
+                         *           "startedAt": "2026-06-11T17:58:03Z"
+                         *         }
+                         *       ],
+                         *       "requestedBy": "ada",
+                         *       "resourceLocation": "/v1/runtime/deployments/dep-3a6e1d40",
+                         *       "createdAt": "2026-06-11T17:58:00Z",
+                         *       "lastActionAt": "2026-06-11T17:58:40Z",
+                         *       "traceId": "trace-9f1c2b7d",
+                         *       "request": {
+                         *         "releaseRef": "release-2026.6.11"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["OperationState"] | components["schemas"]["OperationOutline"];
                     };
                 };
@@ -1492,6 +2369,35 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "operations": [
+                         *         {
+                         *           "operationId": "op-5d2e90aa",
+                         *           "kind": "Deploy",
+                         *           "status": "Running",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z",
+                         *           "environmentId": "env-9f1c2b7d",
+                         *           "attempt": 1,
+                         *           "steps": [
+                         *             {
+                         *               "name": "roll-out",
+                         *               "status": "Running",
+                         *               "startedAt": "2026-06-11T17:58:03Z"
+                         *             }
+                         *           ],
+                         *           "requestedBy": "ada",
+                         *           "resourceLocation": "/v1/runtime/deployments/dep-3a6e1d40",
+                         *           "createdAt": "2026-06-11T17:58:00Z",
+                         *           "lastActionAt": "2026-06-11T17:58:40Z",
+                         *           "traceId": "trace-9f1c2b7d",
+                         *           "request": {
+                         *             "releaseRef": "release-2026.6.11"
+                         *           }
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": {
                             operations: (components["schemas"]["OperationState"] | components["schemas"]["OperationOutline"])[];
                             /**
@@ -1534,6 +2440,11 @@ export interface paths {
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "the wrong release"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonRequest"];
                 };
             };
@@ -1543,6 +2454,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -1551,6 +2476,31 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "operationId": "op-5d2e90aa",
+                         *       "kind": "Deploy",
+                         *       "status": "Running",
+                         *       "mustSettleBy": "2026-06-11T19:58:00Z",
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "attempt": 1,
+                         *       "steps": [
+                         *         {
+                         *           "name": "roll-out",
+                         *           "status": "Running",
+                         *           "startedAt": "2026-06-11T17:58:03Z"
+                         *         }
+                         *       ],
+                         *       "requestedBy": "ada",
+                         *       "resourceLocation": "/v1/runtime/deployments/dep-3a6e1d40",
+                         *       "createdAt": "2026-06-11T17:58:00Z",
+                         *       "lastActionAt": "2026-06-11T17:58:40Z",
+                         *       "traceId": "trace-9f1c2b7d",
+                         *       "request": {
+                         *         "releaseRef": "release-2026.6.11"
+                         *       }
+                         *     }
+                         */
                         "application/json": components["schemas"]["OperationState"];
                     };
                 };
@@ -1584,6 +2534,11 @@ export interface paths {
             };
             requestBody?: {
                 content: {
+                    /**
+                     * @example {
+                     *       "reason": "the registry is back"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReasonRequest"];
                 };
             };
@@ -1593,6 +2548,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -1601,6 +2570,26 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "operationId": "op-77ab01c9",
+                         *       "kind": "Deploy",
+                         *       "status": "Running",
+                         *       "mustSettleBy": "2026-06-11T19:58:00Z",
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "attempt": 0,
+                         *       "steps": [],
+                         *       "requestedBy": "ada",
+                         *       "resourceLocation": "/v1/runtime/deployments/dep-3a6e1d40",
+                         *       "createdAt": "2026-06-11T17:58:00Z",
+                         *       "lastActionAt": "2026-06-11T17:58:40Z",
+                         *       "traceId": "trace-9f1c2b7d",
+                         *       "request": {
+                         *         "releaseRef": "release-2026.6.11"
+                         *       },
+                         *       "retryOf": "op-5d2e90aa"
+                         *     }
+                         */
                         "application/json": components["schemas"]["OperationState"];
                     };
                 };
@@ -1633,6 +2622,17 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "status": "Intact",
+                         *       "startedAt": "2026-06-11T18:10:00Z",
+                         *       "completedAt": "2026-06-11T18:10:02Z",
+                         *       "attempts": 44,
+                         *       "untold": 0,
+                         *       "breaches": [],
+                         *       "consecutiveBreaches": 0
+                         *     }
+                         */
                         "application/json": components["schemas"]["IsolationReport"];
                     };
                 };
@@ -1668,6 +2668,14 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "target": "aks",
+                     *       "image": "acr.azurecr.io/reservations-api:1.4.2",
+                     *       "replicas": 2,
+                     *       "observedAt": "2026-06-11T18:00:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PutServiceRequest"];
                 };
             };
@@ -1677,6 +2685,19 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "target": "aks",
+                         *       "image": "acr.azurecr.io/reservations-api:1.4.2",
+                         *       "replicas": 2,
+                         *       "observedAt": "2026-06-11T18:00:00Z",
+                         *       "serviceId": "module-reservations-api",
+                         *       "version": "1.4.2",
+                         *       "source": "observation",
+                         *       "generation": 4,
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["ServiceObserved"] | components["schemas"]["DryRun"];
                     };
                 };
@@ -1702,6 +2723,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -1740,6 +2775,19 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "services": [
+                     *         {
+                     *           "serviceId": "module-reservations-api",
+                     *           "target": "aks",
+                     *           "image": "acr.azurecr.io/reservations-api:1.4.2",
+                     *           "replicas": 2,
+                     *           "observedAt": "2026-06-11T18:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["InventoryRequest"];
                 };
             };
@@ -1749,6 +2797,18 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "results": [
+                         *         {
+                         *           "serviceId": "module-reservations-api",
+                         *           "outcome": "Applied"
+                         *         }
+                         *       ],
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["InventoryAnswer"] | components["schemas"]["DryRun"];
                     };
                 };
@@ -1783,6 +2843,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "tenantId": "connectsoft",
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "status": "Suspended",
+                         *       "changedAt": "2026-06-11T18:30:00Z",
+                         *       "changedBy": "billing"
+                         *     }
+                         */
                         "application/json": components["schemas"]["TenantBinding"];
                     };
                 };
@@ -1801,6 +2870,12 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "Suspended",
+                     *       "reason": "the contract has ended"
+                     *     }
+                     */
                     "application/json": components["schemas"]["BindingRequest"];
                 };
             };
@@ -1810,6 +2885,16 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "tenantId": "connectsoft",
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "status": "Suspended",
+                         *       "changedAt": "2026-06-11T18:30:00Z",
+                         *       "changedBy": "billing",
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["BindingChanged"] | components["schemas"]["DryRun"];
                     };
                 };
@@ -1834,6 +2919,20 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "obstacles": [
+                         *         {
+                         *           "code": "OperationInFlight",
+                         *           "message": "Another operation holds the environment.",
+                         *           "operationId": "op-5d2e90aa",
+                         *           "mustSettleBy": "2026-06-11T19:58:00Z"
+                         *         }
+                         *       ],
+                         *       "effects": []
+                         *     }
+                         */
                         "application/json": components["schemas"]["DryRun"];
                     };
                 };
@@ -1872,6 +2971,24 @@ export interface paths {
             };
             requestBody: {
                 content: {
+                    /**
+                     * @example {
+                     *       "results": [
+                     *         {
+                     *           "serviceId": "module-reservations-api",
+                     *           "status": "Healthy",
+                     *           "checks": [
+                     *             {
+                     *               "name": "sql",
+                     *               "status": "Healthy",
+                     *               "durationMs": 12
+                     *             }
+                     *           ],
+                     *           "observedAt": "2026-06-11T18:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["HealthResultsRequest"];
                 };
             };
@@ -1881,6 +2998,18 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "environmentId": "env-9f1c2b7d",
+                         *       "results": [
+                         *         {
+                         *           "serviceId": "module-reservations-api",
+                         *           "outcome": "Accepted"
+                         *         }
+                         *       ],
+                         *       "traceId": "trace-9f1c2b7d"
+                         *     }
+                         */
                         "application/json": components["schemas"]["HealthResultsAnswer"] | components["schemas"]["DryRun"];
                     };
                 };
@@ -1913,6 +3042,14 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "openapi": "3.1.1",
+                         *       "info": {
+                         *         "title": "Runtime & Cloud Platform"
+                         *       }
+                         *     }
+                         */
                         "application/json": {
                             [key: string]: unknown;
                         };
@@ -1949,6 +3086,11 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "status": "Healthy"
+                         *     }
+                         */
                         "application/json": components["schemas"]["Liveness"];
                     };
                 };
@@ -1983,6 +3125,17 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
+                        /**
+                         * @example {
+                         *       "status": "Healthy",
+                         *       "checks": [
+                         *         {
+                         *           "name": "tables",
+                         *           "status": "Healthy"
+                         *         }
+                         *       ]
+                         *     }
+                         */
                         "application/json": components["schemas"]["Readiness"];
                     };
                 };

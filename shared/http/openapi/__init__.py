@@ -5,5 +5,5 @@ call it, which headers it reads, how every mutation can fail) is derived here fr
 gives the same bytes, in every process.
 
 failures: which problems a route answers · schemas: models as JSON Schema · operations: a route as an operation ·
-examples: the contract's own · description: the whole document.
+examples: one of every body · description: the whole document.
 """

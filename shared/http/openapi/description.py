@@ -40,7 +40,8 @@ def document(routes: Iterable[Route], issuer: str) -> Schema:
             "version": SCHEMA_VERSION,
             "description": (
                 f"{ALIAS}/… without a version is {PREFIX}/…. What answers GET answers HEAD too. An unknown query parameter "
-                "or field is an error. Answers may grow by optional members."
+                "or field is an error. Answers may grow by optional members. nextLink alone says whether a list goes on: a "
+                "page that is filtered may be shorter than its limit, or empty, where what is wanted is rare."
             ),
         },
         "servers": [{"url": "/", "description": "Where this document came from."}],

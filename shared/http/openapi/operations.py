@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.http import headers
 from shared.http.answers import DryRun, ProblemDocument
-from shared.http.openapi.examples import SEED
+from shared.http.openapi.examples import EXAMPLES, REHEARSED
 from shared.http.openapi.failures import failures
 from shared.http.openapi.headers import answered, asked, revalidates
 from shared.http.openapi.schemas import Schema, Schemas
@@ -63,7 +63,7 @@ def operation(route: Route, schemas: Schemas, refusals: Schema) -> Schema:
         described["deprecated"] = True
     if route.body is not None:
         content: Schema = {"schema": schemas.of(route.body, "validation")}
-        if (example := SEED.get(route.action)) and example.request is not None:
+        if (example := EXAMPLES.get(route.action)) and example.request is not None:
             content["example"] = dict(example.request)
         described["requestBody"] = {"required": route.needs_body, "content": {headers.JSON: content}}
     return described
@@ -113,15 +113,16 @@ def _answers(route: Route, schemas: Schemas) -> Iterator[tuple[int, Schema]]:
         else:
             yield status, _answer(route, status, schemas.of(kind, "serialization"))
     if route.method != "GET" and route.answers.get(200) is None:
-        rehearsed = schemas.of(DryRun, "serialization")
-        yield 200, {**_answer(route, 200, rehearsed), "description": f"What a run would do: with ?{DRY_RUN}=true."}
+        rehearsed = _answer(route, 200, schemas.of(DryRun, "serialization"))
+        rehearsed["content"][headers.JSON]["example"] = dict(REHEARSED)
+        yield 200, {**rehearsed, "description": f"What a run would do: with ?{DRY_RUN}=true."}
 
 
 def _answer(route: Route, status: int, schema: Schema) -> Schema:
     if route.method != "GET" and status == 200 and not _is_dry_run(schema):
         schema = {"anyOf": [schema, {"$ref": f"#/components/schemas/{DryRun.__name__}"}]}
     content: Schema = {"schema": schema}
-    if (example := SEED.get(route.action)) and status == max(_statuses(route)):
+    if (example := EXAMPLES.get(route.action)) and status < HTTPStatus.BAD_REQUEST:
         content["example"] = dict(example.answer)
     return {
         "description": HTTPStatus(status).phrase,
@@ -132,10 +133,6 @@ def _answer(route: Route, status: int, schema: Schema) -> Schema:
 
 def _is_dry_run(schema: Schema) -> bool:
     return bool(str(schema.get("$ref", "")).endswith(f"/{DryRun.__name__}"))
-
-
-def _statuses(route: Route) -> list[int]:
-    return [200] if isinstance(route.answers, Page) else list(route.answers)
 
 
 def _own_headers(route: Route, status: int) -> Iterator[str]:
