@@ -6,12 +6,17 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from joserfc import jwe, jws
 from joserfc.jwk import ECKey, OctKey, RSAKey
+
+from shared.access.tokens import Tokens
+from shared.kernel.errors import InvalidToken
 
 NOON = datetime(2026, 6, 11, 12, tzinfo=UTC)
 ISSUER = "https://login.example.com/"
 AUDIENCE = "api://runtime"
+OCT = OctKey.generate_key(256)
 
 
 class Hands:
@@ -80,3 +85,11 @@ def encrypted(token: str, key: RSAKey | OctKey, alg: str, enc: str, **header: An
     registry = jwe.JWERegistry(algorithms=[alg, enc, "DEF"], strict_check_header=False)
     protected = {"alg": alg, "enc": enc, "typ": "at+jwt", "cty": "JWT", **header}
     return jwe.encrypt_compact(protected, token, key, registry=registry)
+
+
+async def refusal(tokens: Tokens, token: str) -> str:
+    """Why a token is not taken."""
+    with pytest.raises(InvalidToken) as caught:
+        await tokens.verify(token)
+    assert caught.value.given
+    return caught.value.reason
