@@ -26,7 +26,7 @@ from shared.runtime.health.prober import Prober
 
 PROBES = 1500
 AT_ONCE = 64
-ROUNDS = 5
+ROUNDS = 9
 TARGETS = 2000
 SLOW, DEAD = 0.10, 0.05
 TIMEOUT = 5.0  # seconds

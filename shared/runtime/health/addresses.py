@@ -19,7 +19,7 @@ import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self
 
@@ -111,7 +111,7 @@ class Target:
     secure: bool
     literal: Address | None  # when the host is an address
 
-    @property
+    @cached_property
     def authority(self) -> str:
         """As the Host header has it: the port only when it is not the scheme's own."""
         host = f"[{self.host}]" if isinstance(self.literal, IPv6Address) else self.host
@@ -169,10 +169,11 @@ async def checked_addresses(target: Target, allowed: Networks, resolver: Resolve
         BlockedAddress: one of them may not be reached; a name that mixes is a name under attack.
         OSError: the name cannot be resolved.
     """
-    addresses = [target.literal] if target.literal else await resolver(target.host, target.port)
+    literal = target.literal
+    addresses = [literal] if literal else list(dict.fromkeys(await resolver(target.host, target.port)))
     if not addresses or not all(allowed.permits(address) for address in addresses):
         raise BlockedAddress(target.host)
-    return list(dict.fromkeys(addresses))
+    return addresses
 
 
 def _inside(network: Network, outer: Network) -> bool:

@@ -110,7 +110,7 @@ def _unhealthy(http_status: int, checks: Sequence[Check] = ()) -> Verdict:
 def _document(body: bytes) -> tuple[HealthStatus, Sequence[Check]]:
     """The aggregate and up to `MAX_CHECKS` checks."""
     try:
-        document = json.loads(body, object_pairs_hook=_unambiguous)
+        document = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except (ValueError, RecursionError):
         raise _NoDocument("not-json") from None
     if not isinstance(document, dict) or "status" not in document:
@@ -127,6 +127,9 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_unambiguous)  # `json.loads` makes one at each call
+
+
 def _checks(document: Mapping[str, Any]) -> Iterator[Check]:
     for member in ("checks", "results", "entries"):
         found = document.get(member)
@@ -141,13 +144,15 @@ def _checks(document: Mapping[str, Any]) -> Iterator[Check]:
 def _check(name: object, entry: object) -> Check:
     if not isinstance(entry, dict):
         return Check(name=_name(name), status=_status(entry))  # {"sql": "Healthy"}
-    duration = next((entry[key] for key in ("durationMs", "duration") if key in entry), None)
-    return Check(name=_name(name), status=_status(entry.get("status")), duration_ms=_milliseconds(duration))
+    duration = _milliseconds(entry["durationMs"] if "durationMs" in entry else entry.get("duration"))
+    return Check(name=_name(name), status=_status(entry.get("status")), duration_ms=duration)
 
 
 def _name(name: object) -> str:
     text = name if isinstance(name, str) else ""
-    return "".join(filter(str.isprintable, text))[:MAX_NAME_LENGTH] or "unnamed"
+    if not text.isprintable():
+        text = "".join(filter(str.isprintable, text))
+    return text[:MAX_NAME_LENGTH] or "unnamed"
 
 
 def _status(word: object) -> HealthStatus:

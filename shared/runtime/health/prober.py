@@ -1,8 +1,8 @@
-"""One probe: a guarded GET, or gRPC health check, on raw asyncio, and evidence from whatever comes back, or does not.
+"""One probe: a guarded GET, or gRPC health check, on a plain socket, and evidence from whatever comes back, or does not.
 
 Nothing that a target does raises: it becomes a status and a code. Resolving, connecting, TLS and the answer share one time
 budget. No redirect is followed, no credential, cookie or proxy is involved, and every probe has a connection of its own
-(aiohttp costs 3 times and httpx 40 times the CPU of this; research/performance_and_security.md, P11).
+(aiohttp costs twice and httpx 40 times the CPU of this; `python -m benchmarks probes`).
 
     Unhealthy   refused, disconnected, http-<status>: somebody answered for the target, and it does not work
     Unknown     timeout, unreachable, unresolved, tls, blocked-address, bad-url, bad-path, bad-response, too-large,
@@ -38,6 +38,7 @@ from shared.runtime.health.answer import Answer
 from shared.runtime.health.document import Check, Format, HealthStatus, Verdict, judge, reads_body
 from shared.runtime.health.exchange import BadAnswer, Exchange, Talk
 from shared.runtime.health.grpc_check import ALPN, GrpcCheck
+from shared.runtime.health.secured import Secured
 from shared.runtime.health.turns import Turns
 
 TIMEOUT = 5.0  # seconds
@@ -130,7 +131,9 @@ class Prober:
         if _PATH.fullmatch(path) is None:
             return Verdict(HealthStatus.UNKNOWN, detail="bad-path")
         answer = Answer(self._max_body, lambda status: reads_body(format, status))
-        await self._ask(_Question(target, _request(target, path), answer, self._http_tls if target.secure else None))
+        await self._ask(
+            _Question(target, _request(target.authority, path), answer, self._http_tls if target.secure else None)
+        )
         return judge(format, answer.status, bytes(answer.body))
 
     async def _checked(self, target: Target) -> Verdict:
@@ -140,11 +143,7 @@ class Prober:
 
     async def _ask(self, question: _Question) -> None:
         addresses = await checked_addresses(question.target, self._allowed, self._resolver)
-        exchange = await _connected(question, addresses[:MAX_ADDRESSES])
-        try:
-            await exchange.finished
-        finally:
-            exchange.abort()
+        await _answered(question, addresses[:MAX_ADDRESSES])
 
     @cached_property
     def _http_tls(self) -> ssl.SSLContext:
@@ -164,33 +163,31 @@ class _Question:
     talk: Talk
     tls: ssl.SSLContext | None
 
+    def put_to(self, address: Address) -> Exchange:
+        if self.tls is None:
+            return Exchange(address, self.target.port, self.opening, self.talk)
+        secured = Secured(self.tls, self.target.host, self.opening, self.talk)
+        return Exchange(address, self.target.port, secured.opening, secured)
 
-async def _connected(question: _Question, addresses: Sequence[Address]) -> Exchange:
-    """To the first address that takes us: a pinned one, never the name again."""
-    for address in addresses[:-1]:
+
+async def _answered(question: _Question, addresses: Sequence[Address]) -> None:
+    """By the first address that takes us: a pinned one, never the name again."""
+    for left in range(len(addresses) - 1, -1, -1):
+        exchange = question.put_to(addresses[-1 - left])
         try:
-            return await _opened(question, address)
+            return await exchange.finished
         except OSError:
-            continue  # the next address may take us; the last one's error is the answer
-    return await _opened(question, addresses[-1])
-
-
-async def _opened(question: _Question, address: Address) -> Exchange:
-    _, exchange = await asyncio.get_running_loop().create_connection(
-        lambda: Exchange(question.opening, question.talk),
-        str(address),
-        question.target.port,
-        ssl=question.tls,
-        server_hostname=question.target.host if question.tls else None,
-    )
-    return exchange
+            if exchange.reached or not left:
+                raise
+        finally:
+            exchange.end()
 
 
 @lru_cache(KEPT)
-def _request(target: Target, path: str) -> bytes:
+def _request(authority: str, path: str) -> bytes:
     lines = (
         f"GET {path} HTTP/1.1",
-        f"Host: {target.authority}",
+        f"Host: {authority}",
         "User-Agent: connectsoft-runtime-prober",
         "Accept: application/json, */*;q=0.1",
         "Accept-Encoding: identity",

@@ -18,48 +18,55 @@ class Turns:
         aside: slow turns beside them; when so many are under way, a slow one keeps its place.
         prompt: seconds after which a turn is slow.
 
-    Belongs to one event loop.
+    Belongs to one event loop. All turns are slow after the same time, so the oldest is the next: one timer does for all.
     """
 
     def __init__(self, at_once: int, aside: int, prompt: float = PROMPT) -> None:
         self._places = asyncio.Semaphore(at_once)
         self._aside = aside
         self._prompt = prompt
+        self._inside: dict[Turn, float] = {}  # when each of those with a place is slow, the next one first
+        self._watched = False
 
     async def turn(self) -> Turn:
         """Begin a turn, once there is a place. Whoever gets it ends it."""
         await self._places.acquire()
-        return Turn(self)
+        turn = Turn(self)
+        self._enter(turn)
+        return turn
 
-    def step_aside(self) -> bool:
-        """Whether there is room for one more slow turn, which is then taken."""
-        if self._aside <= 0:
-            return False
-        self._aside -= 1
-        self._places.release()
-        return True
-
-    def leave(self, *, aside: bool) -> None:
-        if aside:
+    def leave(self, turn: Turn) -> None:
+        if self._inside.pop(turn, None) is None:
             self._aside += 1
         else:
             self._places.release()
 
-    def watch(self, turn: Turn) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(self._prompt, turn.is_slow)
+    def _enter(self, turn: Turn) -> None:
+        self._inside[turn] = asyncio.get_running_loop().time() + self._prompt
+        if not self._watched:
+            self._watch()
+
+    def _watch(self) -> None:
+        due = next(iter(self._inside.values()), None)
+        self._watched = due is not None
+        if due is not None:
+            asyncio.get_running_loop().call_at(due, self._look)
+
+    def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for turn in [turn for turn, due in self._inside.items() if due <= now]:
+            del self._inside[turn]
+            if self._aside > 0:
+                self._aside -= 1
+                self._places.release()
+            else:
+                self._inside[turn] = now + self._prompt
+        self._watch()
 
 
 class Turn:
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
-        self._aside = False
-        self._timer = turns.watch(self)
-
-    def is_slow(self) -> None:
-        self._aside = self._turns.step_aside()
-        if not self._aside:
-            self._timer = self._turns.watch(self)
 
     def end(self) -> None:
-        self._timer.cancel()
-        self._turns.leave(aside=self._aside)
+        self._turns.leave(self)

@@ -16,7 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from shared.runtime.health.addresses import Address, Networks
 from shared.runtime.health.prober import Evidence, Prober
-from tests.unit.health.test_prober import certificate, http
+from tests.unit.health.servers import certificate, http
 
 NOON = datetime(2026, 6, 11, 12, tzinfo=UTC)
 SERVING = health_pb2.HealthCheckResponse.ServingStatus

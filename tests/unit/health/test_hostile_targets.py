@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -20,7 +21,7 @@ import pytest
 
 from shared.runtime.health.addresses import Address, Networks
 from shared.runtime.health.prober import Prober
-from tests.unit.health.test_prober import http, listening_everywhere, serving
+from tests.unit.health.servers import http, listening_everywhere, serving
 
 CORPUS: list[list[str]] = json.loads(Path(__file__).with_name("hostile_targets.json").read_text(encoding="utf-8"))
 NOON = datetime(2026, 6, 11, 12, tzinfo=UTC)
@@ -40,19 +41,29 @@ async def hostile(host: str, port: int) -> Sequence[Address]:
     return [ip_address(answer) for answer in ANSWERS.get(host, ["127.0.0.1", "::1"])]
 
 
+class _Watch:
+    """Hears of every connection that this process tries, from the interpreter itself; it cannot be taken out again."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[Any, ...]] | None = None
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "socket.connect" and self.made is not None:
+            self.made.append(arguments[1])
+
+
+@pytest.fixture(scope="module")
+def watch() -> _Watch:
+    return _Watch()
+
+
 @pytest.fixture
-async def attempts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """What the loop was asked to connect to."""
-    made: list[tuple[Any, ...]] = []
-    loop = asyncio.get_running_loop()
-    connect = loop.create_connection
-
-    async def noted(*args: Any, **options: Any) -> Any:
-        made.append(args[1:])
-        return await connect(*args, **options)
-
-    monkeypatch.setattr(loop, "create_connection", noted)
-    return made
+def attempts(watch: _Watch) -> Iterator[list[tuple[Any, ...]]]:
+    """The addresses that a connection was tried to."""
+    watch.made = made = []
+    yield made
+    watch.made = None
 
 
 def test_the_corpus_is_as_large_as_it_is_to_be_and_names_each_target_once() -> None:

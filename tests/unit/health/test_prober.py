@@ -1,99 +1,21 @@
-"""The prober against real servers on loopback: what they answer, how they misbehave, and where it never goes."""
+"""The prober against real servers on loopback: what it asks, what it makes of answers, and where it never goes."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
-import ssl
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, ip_address
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from shared.kernel.clock import now
 from shared.runtime.health.addresses import Address, Networks
 from shared.runtime.health.document import Check, HealthStatus
 from shared.runtime.health.prober import Evidence, Prober
-
-LOOPBACK = Networks.parse("127.0.0.0/8")
-NOON = datetime(2026, 6, 11, 12, tzinfo=UTC)
-HEALTHY = json.dumps({"status": "Healthy", "checks": [{"name": "sql", "status": "Healthy", "durationMs": 12}]}).encode()
-
-
-def http(status: str, body: bytes = b"", *headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-@dataclass
-class Server:
-    """Answers each connection with the same bytes, and remembers what it was asked."""
-
-    port: int = 0
-    host: str = "127.0.0.1"
-    requests: list[bytes] = field(default_factory=list)
-    connections: int = 0
-    dropped: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
-
-
-Behave = Callable[[asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def serving(answer: bytes | Behave, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-    server = Server()
-    tasks: set[asyncio.Task[Any]] = set()
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            server.requests.append(await reader.readuntil(b"\r\n\r\n"))
-            if isinstance(answer, bytes):
-                writer.write(answer)
-                await writer.drain()
-            else:
-                await answer(writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            server.dropped.set()
-        finally:
-            writer.close()
-
-    listening = await asyncio.start_server(handle, server.host, 0, ssl=tls)
-    server.port = listening.sockets[0].getsockname()[1]
-    try:
-        yield server
-    finally:
-        listening.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def prober(**options: Any) -> Prober:
-    return Prober(options.pop("allowed", LOOPBACK), lambda: NOON, **{"timeout": 2.0, **options})
-
-
-async def probed(answer: bytes | Behave, *, format: Any = "json", **options: Any) -> Evidence:
-    async with serving(answer) as server:
-        return await prober(**options).probe(server.url, "/health", format)
+from tests.unit.health.servers import HEALTHY, LOOPBACK, NOON, http, probed, prober, serving
 
 
 async def test_a_healthy_document_is_evidence_with_its_checks_and_its_time() -> None:
@@ -139,18 +61,6 @@ async def test_an_answer_is_judged(answer: bytes, status: str, detail: str | Non
     assert (evidence.status, evidence.detail) == (status, detail)
 
 
-async def test_a_plain_target_needs_a_good_status_and_nobody_waits_for_its_body() -> None:
-    async def endless(writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n")
-        await writer.drain()
-        await asyncio.sleep(30)
-
-    started = time.monotonic()
-    assert (await probed(endless, format="plain")).status == "Healthy"
-    assert time.monotonic() - started < 1
-    assert (await probed(http("500 Oops"), format="plain")).status == "Unhealthy"
-
-
 async def test_the_request_is_one_plain_get_without_credentials() -> None:
     async with serving(http("200 OK", HEALTHY)) as server:
         await prober().probe(server.url, "/health?ready=1", "json")
@@ -187,52 +97,6 @@ async def test_a_path_that_is_none_is_never_sent(path: str) -> None:
     async with serving(http("200 OK", HEALTHY)) as server:
         evidence = await prober().probe(server.url, path, "json")
     assert (evidence.status, evidence.detail, server.connections) == ("Unknown", "bad-path", 0)
-
-
-async def silent(writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(30)
-
-
-async def trickling(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\n")
-    while True:
-        writer.write(b"X: y\r\n")
-        await writer.drain()
-        await asyncio.sleep(0.02)
-
-
-async def tiny_chunks(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    while True:
-        writer.write(b"1;" + b"x" * 200 + b"\r\n \r\n")
-        await writer.drain()
-        await asyncio.sleep(0.02)
-
-
-@pytest.mark.parametrize("behave", [silent, trickling, tiny_chunks])
-async def test_a_slow_target_is_unknown_within_the_budget(behave: Behave) -> None:
-    started = time.monotonic()
-    evidence = await probed(behave, timeout=0.3)
-    assert (evidence.status, evidence.detail) == ("Unknown", "timeout")
-    assert 0.25 < time.monotonic() - started < 1.5
-
-
-async def test_an_endless_body_is_dropped_and_not_read() -> None:
-    sent = 0
-
-    async def flooding(writer: asyncio.StreamWriter) -> None:
-        nonlocal sent
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
-            writer.write(b" " * 65_536)
-            sent += 65_536
-            await writer.drain()
-
-    async with serving(flooding) as server:
-        evidence = await prober().probe(server.url, "/health", "json")
-        await asyncio.wait_for(server.dropped.wait(), 2)
-    assert (evidence.status, evidence.detail) == ("Unknown", "too-large")
-    assert sent < 50_000_000  # what fits the sockets' buffers
 
 
 async def test_a_refused_connection_is_unhealthy() -> None:
@@ -288,129 +152,6 @@ async def test_evidence_is_dated_before_the_request() -> None:
         evidence = await Prober(LOOPBACK, now).probe(server.url, "/health", "json")
     assert evidence.evaluated_at <= sent[0]
     assert sent[0] - evidence.evaluated_at < timedelta(seconds=2)
-
-
-async def test_evidence_of_a_probe_that_waited_for_its_turn_is_dated_after_the_wait() -> None:
-    ticks = iter(range(1000))
-    patient = Prober(LOOPBACK, lambda: NOON + timedelta(seconds=next(ticks)), concurrency=1)
-    async with serving(http("200 OK", HEALTHY)) as server:
-        evidences = await asyncio.gather(*[patient.probe(server.url, "/health", "json") for _ in range(5)])
-    assert [evidence.evaluated_at for evidence in evidences] == [NOON + timedelta(seconds=n) for n in range(5)]
-
-
-async def test_slow_targets_do_not_delay_the_others() -> None:
-    async with serving(silent) as slow, serving(http("200 OK", HEALTHY)) as quick:
-        together = prober(timeout=1.0)
-        waiting = [asyncio.create_task(together.probe(slow.url, "/health", "json")) for _ in range(50)]
-        await asyncio.sleep(0)
-        started = time.monotonic()
-        evidences = await asyncio.gather(*[together.probe(quick.url, "/health", "json") for _ in range(50)])
-        assert time.monotonic() - started < 0.8
-        assert {evidence.status for evidence in evidences} == {"Healthy"}
-        assert {evidence.detail for evidence in await asyncio.gather(*waiting)} == {"timeout"}
-
-
-async def test_no_more_probes_are_under_way_than_allowed() -> None:
-    under_way = most = 0
-
-    async def counting(writer: asyncio.StreamWriter) -> None:
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        await asyncio.sleep(0.02)
-        under_way -= 1
-        writer.write(http("200 OK", HEALTHY))
-
-    async with serving(counting) as server:
-        narrow = prober(concurrency=3)
-        await asyncio.gather(*[narrow.probe(server.url, "/health", "json") for _ in range(12)])
-    assert most == 3
-
-
-async def test_a_cancelled_probe_leaves_no_connection_open() -> None:
-    asked = asyncio.Event()
-
-    async def asked_and_silent(writer: asyncio.StreamWriter) -> None:
-        asked.set()
-        await silent(writer)
-
-    async with serving(asked_and_silent) as server:
-        task = asyncio.create_task(prober().probe(server.url, "/health", "json"))
-        await asyncio.wait_for(asked.wait(), 2)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-
-def certificate(host: str) -> tuple[bytes, bytes]:
-    """A self-signed certificate for `host` and its key, both as PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now() - timedelta(minutes=5))
-        .not_valid_after(now() + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    return (
-        made.public_bytes(serialization.Encoding.PEM),
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain),
-    )
-
-
-async def test_tls_is_spoken_with_the_name_of_the_url_at_the_pinned_address(tmp_path: Any) -> None:
-    made, key = certificate("svc.example")
-    (tmp_path / "both.pem").write_bytes(made + key)
-    names: list[str | None] = []
-    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    theirs.load_cert_chain(tmp_path / "both.pem")
-    theirs.sni_callback = lambda _socket, name, _context: names.append(name)
-
-    async def here(host: str, port: int) -> Sequence[Address]:
-        return [IPv4Address("127.0.0.1")]
-
-    trusting = prober(resolver=here, tls=lambda: ssl.create_default_context(cadata=made.decode()))
-    async with serving(http("200 OK", HEALTHY), tls=theirs) as server:
-        good = await trusting.probe(f"https://svc.example:{server.port}", "/health", "json")
-        other_name = await trusting.probe(f"https://other.example:{server.port}", "/health", "json")
-        untrusted = await prober(resolver=here).probe(f"https://svc.example:{server.port}", "/health", "json")
-    assert (good.status, good.detail) == ("Healthy", None)
-    assert (other_name.status, other_name.detail) == ("Unknown", "tls")
-    assert (untrusted.status, untrusted.detail) == ("Unknown", "tls")
-    assert names[0] == "svc.example"
-
-
-async def test_tls_with_a_target_that_speaks_none_is_unknown() -> None:
-    async with serving(http("200 OK", HEALTHY)) as server:
-        evidence = await prober(timeout=0.3).probe(f"https://127.0.0.1:{server.port}", "/health", "json")
-    assert (evidence.status, evidence.detail) in (("Unknown", "timeout"), ("Unknown", "tls"))
-
-
-@asynccontextmanager
-async def listening_everywhere() -> AsyncIterator[tuple[int, list[str]]]:
-    reached: list[str] = []
-
-    def note(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        reached.append(str(writer.get_extra_info("sockname")))
-        writer.close()
-
-    first = await asyncio.start_server(note, "127.0.0.1", 0)
-    port = int(first.sockets[0].getsockname()[1])
-    servers = [first]
-    for host in ("127.0.0.2", "::1"):
-        with suppress(OSError):  # a machine without that address has nothing to guard there
-            servers.append(await asyncio.start_server(note, host, port))
-    try:
-        yield port, reached
-    finally:
-        for server in servers:
-            server.close()
 
 
 async def test_rebinding_between_check_and_connection_meets_nobody() -> None:

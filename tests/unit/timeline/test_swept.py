@@ -8,7 +8,7 @@ from shared.runtime.health.document import Check, HealthStatus
 from shared.runtime.timeline.reading import Filter, Timeline
 from tests.unit.drift.scanning import drifted, findings, scan
 from tests.unit.drift.world import CALLER, World, image_of, observed, placed
-from tests.unit.health.test_sweep import Answers, check, stand
+from tests.unit.health.ticks import Answers, check, stand
 
 
 @pytest.fixture
