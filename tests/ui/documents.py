@@ -59,12 +59,13 @@ def listed(environment_id: str, name: str, stage: str = "prod", **changes: Any) 
     }
 
 
-HOLD = {"since": ago(minutes=5), "deploymentId": FAILING, "reason": "gate failed in wave 2"}
+def hold() -> Json:
+    return {"since": ago(minutes=5), "deploymentId": FAILING, "reason": "gate failed in wave 2"}
 
 
 def urgent() -> list[Json]:
     return [
-        listed(BUSY, "booking-prod-weu", hold=HOLD, summary={"unhealthy": 1}),
+        listed(BUSY, "booking-prod-weu", hold=hold(), summary={"unhealthy": 1}),
         listed(FAILED, "crm-prod-neu", status="Failed"),
         listed(
             f"env-{'e' * 16}", "shop-staging-weu", "staging", summary={"openFindings": 1, "highestSeverity": "Critical"}

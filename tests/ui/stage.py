@@ -92,7 +92,7 @@ def full() -> dict[str, Any]:
             "environments": documents.urgent() if "attention" in request.query_params else documents.calm()
         },
         "/operations": {"operations": [documents.operation()]},
-        busy: documents.environment(hold=documents.HOLD, activeOperationId=documents.OPERATION),
+        busy: documents.environment(hold=documents.hold(), activeOperationId=documents.OPERATION),
         f"{busy}/timeline": {"entries": documents.entries()},
         "/deployments": {"deployments": documents.releases()},
         f"/deployments/{documents.FAILING}": documents.deployment(),

@@ -178,7 +178,7 @@ HOSTILE = ["<img src=x onerror=window.planted=1>", "\u202egnp.exe", "x" * 64, "\
 
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_hostile_name_is_shown_as_text(stage: Stage, quiet: None, name: str) -> None:
-    listed = documents.listed(documents.BUSY, name, hold={**documents.HOLD, "reason": name}) | {"tenantId": name}
+    listed = documents.listed(documents.BUSY, name, hold={**documents.hold(), "reason": name}) | {"tenantId": name}
     stage.api.says["/environments"] = {"environments": [listed]}
     stage.api.says[f"/environments/{documents.BUSY}"] = documents.environment(name=name, projectId=name)
     page = await stage.opened("/ui/", "What needs a person", viewport={"width": 320, "height": 640})
