@@ -200,6 +200,7 @@ class ManagedClusters(Kind):
     def properties(self, resource: Resource) -> dict[str, Any]:
         fqdn = urlsplit(self._cluster.server).netloc
         properties = {**super().properties(resource), "fqdn": fqdn, "powerState": {"code": "Running"}}
+        properties["identityProfile"] = {"kubeletidentity": _kubelet(resource)}
         if (properties.get("oidcIssuerProfile") or {}).get("enabled"):
             issuer = f"https://{resource.body['location']}.oic.prod-aks.azure.com/{DIRECTORY}/{resource.name}/"
             properties["oidcIssuerProfile"] = {**properties["oidcIssuerProfile"], "issuerURL": issuer}
@@ -223,6 +224,14 @@ class ManagedClusters(Kind):
             "contexts": [{"name": name, "context": {"cluster": name, "user": f"clusterUser_{name}"}}],
             "current-context": name,
         }
+
+
+def _kubelet(cluster: Resource) -> dict[str, str]:
+    """The identity that AKS makes for a cluster's nodes, as which they pull images."""
+    nodes = f"{cluster.id.partition('/resourceGroups/')[0]}/resourceGroups/MC_{cluster.name}"
+    ident = f"{nodes}/providers/{Identities.type}/{cluster.name}-agentpool"
+    drawn = {name: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{cluster.id}/{name}")) for name in ("clientId", "objectId")}
+    return {"resourceId": ident, **drawn}
 
 
 class RoleAssignments(Kind):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import uuid
 from collections import Counter
 
 import pytest
@@ -113,6 +114,16 @@ async def test_the_pods_of_its_namespace_may_be_its_identity(local) -> None:
         "subject": f"system:serviceaccount:{outputs['clusterNamespace']}:default",
         "audiences": ["api://AzureADTokenExchange"],
     }
+
+
+async def test_a_cluster_has_an_identity_of_its_nodes_and_keeps_it(local) -> None:
+    name = f"{GROUP}/providers/Microsoft.ContainerService/managedClusters/aks-0123456789abcdef"
+    await engine.make(RECORD, arm=local.arm, progress=Steps())
+    kubelet = (await local.arm.get(name))["properties"]["identityProfile"]["kubeletidentity"]
+    assert kubelet["resourceId"].endswith("/userAssignedIdentities/aks-0123456789abcdef-agentpool")
+    await engine.make(RECORD, arm=local.arm, progress=Steps())
+    assert (await local.arm.get(name))["properties"]["identityProfile"] == {"kubeletidentity": kubelet}
+    assert uuid.UUID(kubelet["objectId"]) != uuid.UUID(kubelet["clientId"])
 
 
 @pytest.mark.parametrize("step", STEPS)
