@@ -10,13 +10,12 @@ import pytest
 from shared.access.binding import BindingStatus, TenantBinding
 from shared.kernel.errors import Superseded, Transient
 from shared.kernel.record import Record
-from shared.operations.model import CancelRequest, JobResult, Operation, OperationError, OperationStatus, Run
+from shared.operations.model import CancelRequest, FailingRun, JobResult, Operation, OperationError, OperationStatus, Run
 from shared.operations.procedure import CANCELED, WAKE, value
 from shared.operations.runs import CancelRequested
 from shared.runtime.environments.activities import (
     JOB_STARTS,
     Deps,
-    Failing,
     Reported,
     run_claim,
     run_complete,
@@ -306,8 +305,8 @@ async def test_who_was_replaced_neither_starts_nor_looks_nor_ends_anything(
     assert not await run_claim(deps, run)
 
 
-def failing(run: Run) -> Failing:
-    return Failing(**run.model_dump(), error=OperationError(code="QuotaExceeded", message="no cores"))
+def failing(run: Run) -> FailingRun:
+    return FailingRun(**run.model_dump(), error=OperationError(code="QuotaExceeded", message="no cores"))
 
 
 BODIES: dict[str, Any] = {CLAIM: run_claim, START_JOB: run_start_job, LOOK: run_look, COMPLETE: run_complete}
@@ -366,6 +365,6 @@ async def test_a_cancelled_provisioning_leaves_the_environment_failed_and_the_op
 ) -> None:
     await to_be_taken_back(world, run)
     error = OperationError(code=CANCELED, message="grace cancelled it")
-    await run_fail(deps, Failing(**run.model_dump(), error=error))
+    await run_fail(deps, FailingRun(**run.model_dump(), error=error))
     assert (await world.environment(operation)).status is EnvironmentStatus.FAILED
     assert (await world.stored(operation)).status is OperationStatus.CANCELED
