@@ -1,6 +1,6 @@
 """`python -m benchmarks [--write] [NAME …]`: measure, print one table; `--write` makes docs/benchmarks.md of it.
 
-Names: import, deployment, drift, grpc, page, probes, requests, orchestration.
+Names: import, deployment, drift, grpc, page, probes, writes, beside, requests, orchestration.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    beside_sweeps,
     cold_import,
     deployment_cpu,
     drift_sweep,
     grpc,
     health_probes,
     health_requests,
+    health_writes,
     orchestration,
     page,
     report,
@@ -38,6 +40,8 @@ ALONE: Mapping[str, Callable[[], Iterator[Ratio]]] = {
     "grpc": grpc.measure,
     "page": page.measure,
     "probes": health_probes.measure,
+    "writes": health_writes.measure,
+    "beside": beside_sweeps.measure,
 }
 ON_PLATFORM: Mapping[str, Callable[[Platform], Iterator[Ratio]]] = {
     "requests": _requests,

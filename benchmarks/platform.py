@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,21 +42,31 @@ class Platform:
 
     def service_with_health(self) -> str:
         """An environment in which one service runs and was found healthy; the path of its health."""
+        self.release(self.environment("benchmark"), [SERVICE])
+        path = f"/services/{SERVICE}/health"
         with self.client() as client:
-            provisioned = _accepted(client, "/environments", _environment())
-            _until(client, f"/environments/{provisioned['environmentId']}", "Provisioned")
-            deployed = _accepted(client, "/deployments", _release(provisioned["environmentId"]))
-            _until(client, f"/deployments/{deployed['deploymentId']}", "Completed")
-            path = f"/services/{SERVICE}/health"
             _until(client, path, "Healthy")
         return path
 
+    def environment(self, name: str) -> str:
+        """The id of a new one, provisioned."""
+        with self.client() as client:
+            provisioned = _accepted(client, "/environments", _environment(name))
+            _until(client, f"/environments/{provisioned['environmentId']}", "Provisioned")
+        return str(provisioned["environmentId"])
 
-def _environment() -> Json:
+    def release(self, environment_id: str, modules: Sequence[str]) -> None:
+        """Roll them out, and see it completed."""
+        with self.client() as client:
+            deployed = _accepted(client, "/deployments", _release(environment_id, modules))
+            _until(client, f"/deployments/{deployed['deploymentId']}", "Completed")
+
+
+def _environment(name: str) -> Json:
     return {
         "tenantId": TENANT,
         "projectId": "proj-benchmark",
-        "name": "benchmark",
+        "name": name,
         "stage": "dev",
         "region": "westeurope",
         "isolationModel": "silo",
@@ -64,14 +74,15 @@ def _environment() -> Json:
     }
 
 
-def _release(environment_id: str) -> Json:
-    component = {"moduleId": SERVICE, "image": "acr.azurecr.io/reservations-api:1.4.2", "target": TARGET}
+def _release(environment_id: str, modules: Sequence[str]) -> Json:
+    image = "acr.azurecr.io/reservations-api:1.4.2"
+    components = [{"moduleId": one, "image": image, "target": TARGET} for one in modules]
     gate = {"stableSeconds": 0, "retryTimeoutSeconds": 60}
     return {
         "tenantId": TENANT,
         "environmentId": environment_id,
         "releaseRef": "release-1",
-        "components": [component],
+        "components": components,
         "gate": gate,
     }
 
@@ -96,11 +107,15 @@ def _until(client: httpx.Client, path: str, status: str) -> None:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Platform]:
-    """Start the platform, and end it whatever happens. Raises `RuntimeError` with its log when it does not get ready."""
+def serving(*, quick: bool = False) -> Iterator[Platform]:
+    """Start the platform, `quick` with short sweeps, and end it whatever happens.
+
+    Raises `RuntimeError` with its log when it does not get ready.
+    """
     with tempfile.TemporaryDirectory(prefix="runtime-cloud-bench-") as folder:
         log = Path(folder) / "up.log"
-        with started(["localazure", "up", "--port", "0", "--data", folder], log) as process:
+        short = ["--quick"] if quick else []
+        with started(["localazure", "up", "--port", "0", "--data", folder, *short], log) as process:
             endpoints = _ready(process, Path(folder), log)
             key = json.loads((Path(folder) / "host-keys.json").read_text())["durable"]
             yield Platform(endpoints["api"], _token(folder), key)
