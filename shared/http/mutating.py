@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -172,10 +173,11 @@ class Attempt:
         """The answer to a key that makes an environment: it stands in the partition of what it made."""
         if self.key is None:
             return None
-        for own in (self.own, self.own_before):
-            made = Place(self.caller.tenant_id, ids.environment_id(own))
-            if remembered := await self.parts.journal.store.get(made.partition, self.key):
-                self.place = made
+        made = [Place(self.caller.tenant_id, ids.environment_id(own)) for own in (self.own, self.own_before)]
+        found = await asyncio.gather(*[self.parts.journal.store.get(place.partition, self.key) for place in made])
+        for place, remembered in zip(made, found, strict=True):
+            if remembered is not None:
+                self.place = place
                 return remembered
         return None
 
