@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import cached_property
+from typing import TypeVar
 
 from shared.azure.jobs import ContainerAppsJob
 from shared.container.requests import Requests
@@ -43,10 +45,16 @@ from shared.runtime.upkeep.following import Following
 from shared.runtime.upkeep.settling import End, Settling
 from shared.runtime.upkeep.verifying import Verifying
 
+D = TypeVar("D")
 
-def _failing(ended: Operation, error: OperationError) -> FailingRun:
-    """What its procedure would have ended with."""
-    return FailingRun(**ended.run.model_dump(), error=error)
+
+def _by(fail: Callable[[D, FailingRun], Awaitable[None]], deps: Callable[[], D]) -> End:
+    """With what its procedure would have ended with; `deps` are made when something is ended so."""
+
+    async def end(ended: Operation, error: OperationError) -> None:
+        await fail(deps(), FailingRun(**ended.run.model_dump(), error=error))
+
+    return end
 
 
 class Work(Requests):
@@ -137,26 +145,13 @@ class Work(Requests):
     def _ends(self) -> dict[OperationKind, End]:
         """How a kind's resource is ended when its operation is ended by force."""
 
-        async def environment(ended: Operation, error: OperationError) -> None:
-            await provisioning.run_fail(self.provisioning, _failing(ended, error))
-
-        async def decommissioned(ended: Operation, error: OperationError) -> None:
-            await decommissioning.run_fail(self.decommissioned, _failing(ended, error))
-
-        async def deployment(ended: Operation, error: OperationError) -> None:
-            await taking_back.run_fail(self.deploying, _failing(ended, error))
-
-        async def policy(ended: Operation, error: OperationError) -> None:
-            await scaling.run_fail(self.scaling, _failing(ended, error))
-
-        async def rotation(ended: Operation, error: OperationError) -> None:
-            await rotating.run_fail(self.rotating, _failing(ended, error))
+        environment = _by(provisioning.run_fail, lambda: self.provisioning)
+        decommissioned = _by(decommissioning.run_fail, lambda: self.decommissioned)
+        deployment = _by(taking_back.run_fail, lambda: self.deploying)
+        mended = _by(mending.run_fail, lambda: self.mending)
 
         async def remedy(ended: Operation, error: OperationError) -> None:
-            if ended.mends:
-                await mending.run_fail(self.mending, _failing(ended, error))
-            else:
-                await deployment(ended, error)
+            await (mended if ended.mends else deployment)(ended, error)
 
         return {
             OperationKind.PROVISION: environment,
@@ -165,8 +160,8 @@ class Work(Requests):
             OperationKind.ROLLBACK: deployment,
             OperationKind.REMEDIATE_DRIFT: remedy,
             OperationKind.ADOPT_DRIFT: deployment,
-            OperationKind.ENFORCE_SCALING: policy,
-            OperationKind.ROTATE_SECRET: rotation,
+            OperationKind.ENFORCE_SCALING: _by(scaling.run_fail, lambda: self.scaling),
+            OperationKind.ROTATE_SECRET: _by(rotating.run_fail, lambda: self.rotating),
         }
 
     # What messages are for.
