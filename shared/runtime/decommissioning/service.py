@@ -22,6 +22,7 @@ from shared.runtime.decommissioning.activities import WORKLOADS
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.model import EnvironmentChange, EnvironmentStatus
+from shared.runtime.environments.operating import asked_for
 from shared.runtime.environments.transitions import TRANSITIONS, Transition
 from shared.store import keys
 
@@ -131,17 +132,8 @@ class Decommissioning:
         )
 
     def _operation(self, intent: Intent, admitted: Admitted, permit: Permit) -> Operation:
-        environment_id = admitted.environment.environment_id
-        return intent.operation(
-            OperationKind.DECOMMISSION,
-            admitted.place,
-            resource_id=environment_id,
-            location=f"/environments/{environment_id}",
-            generation=admitted.slot.generation + 1,
-            now=self.clock(),
-            within=WITHIN,
-            permit=permit,
-        )
+        path, now = f"/environments/{admitted.environment.environment_id}", self.clock()
+        return asked_for(intent, admitted, OperationKind.DECOMMISSION, permit, path, now=now, within=WITHIN)
 
 
 def _require_confirmed(admitted: Admitted, request: DecommissionRequest) -> None:

@@ -23,6 +23,7 @@ from shared.runtime.deployments.model import Deployment, DeploymentBegun, Histor
 from shared.runtime.deployments.transitions import TRANSITIONS, Transition
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
+from shared.runtime.environments.operating import asked_for
 from shared.runtime.rollout.gate import OnFailure
 from shared.store import keys
 
@@ -69,8 +70,8 @@ class Beginning:
     ) -> Answer:
         """The intent, once, in one transaction. `begin` adds to it and makes the answer; without it the answer is the
         deployment, or the operation where a failed one is tried again. Raises `Conflict` where another came first."""
-        location = f"/deployments/{deployment.deployment_id}"
-        operation = self._operation(intent, admitted, deployment, kind, permit, location)
+        location, now = f"/deployments/{deployment.deployment_id}", deployment.created_at
+        operation = asked_for(intent, admitted, kind, permit, location, now=now, within=_longest(deployment))
         if retries is not None:
             operation = operation.again(retries)
         await self.index.announce_operation(operation)
@@ -87,26 +88,6 @@ class Beginning:
         answer = intent.remember(tx, Answer(202, body if retries is None else operation.shown(), location, operation))
         await self.journal.commit(tx)
         return answer
-
-    def _operation(
-        self,
-        intent: Intent,
-        admitted: Admitted,
-        deployment: Deployment,
-        kind: OperationKind,
-        permit: Permit,
-        location: str,
-    ) -> Operation:
-        return intent.operation(
-            kind,
-            admitted.place,
-            resource_id=deployment.deployment_id,
-            location=location,
-            generation=admitted.slot.generation + 1,
-            now=deployment.created_at,
-            within=_longest(deployment),
-            permit=permit,
-        )
 
 
 def _in_spite(operation: Operation) -> str:

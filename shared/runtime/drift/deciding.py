@@ -3,8 +3,7 @@ it is how things are to be from now on.
 
 The first two change the finding alone. The other two begin an operation that holds the slot: a remedy is a deployment of
 what is wanted (gate, rollback, history), of the infrastructure another run of its engine; an adoption is a deployment of
-what was found. How a remedy ended is not for it to say: the
-next scan finds the difference gone, or reopens the finding.
+what was found. How a remedy ended is not for it to say: the next scan finds the difference gone, or reopens the finding.
 """
 
 from __future__ import annotations

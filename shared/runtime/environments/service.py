@@ -17,6 +17,7 @@ from shared.operations.model import Operation, OperationKind, StepStatus
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.model import Environment, EnvironmentStatus, Placement, Provisioning, ProvisionRequest
+from shared.runtime.environments.operating import asked_for
 from shared.runtime.environments.tenancy import pending
 from shared.runtime.environments.transitions import TRANSITIONS, Transition
 from shared.store import keys
@@ -86,16 +87,8 @@ class Environments:
         for target in environment.compute_targets:
             intent.will("create", f"targets/{target}", f"for {environment.name}")
         location = f"/environments/{environment.environment_id}"
-        operation = intent.operation(
-            OperationKind.PROVISION,
-            admitted.place,
-            resource_id=environment.environment_id,
-            location=location,
-            generation=admitted.slot.generation + 1,
-            now=self.clock(),
-            within=PROVISION_WITHIN,
-            permit=permit,
-        ).again(failed)
+        kind, now = OperationKind.PROVISION, self.clock()
+        operation = asked_for(intent, admitted, kind, permit, location, now=now, within=PROVISION_WITHIN).again(failed)
         await self.index.announce_operation(operation)
         summary = f"provisioning of {environment.name} began again"
         tx = intent.transaction(

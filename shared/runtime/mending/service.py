@@ -15,6 +15,7 @@ from shared.operations.intent import Answer, Intent
 from shared.operations.model import Operation, OperationKind
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
+from shared.runtime.environments.operating import asked_for
 from shared.store import keys
 
 WITHIN = timedelta(minutes=45)  # as long as provisioning has
@@ -51,14 +52,5 @@ class Mending:
         return answer
 
     def _operation(self, intent: Intent, admitted: Admitted, permit: Permit) -> Operation:
-        environment_id = admitted.environment.environment_id
-        return intent.operation(
-            OperationKind.REMEDIATE_DRIFT,
-            admitted.place,
-            resource_id=environment_id,
-            location=f"/environments/{environment_id}",
-            generation=admitted.slot.generation + 1,
-            now=self.clock(),
-            within=WITHIN,
-            permit=permit,
-        )
+        path, now = f"/environments/{admitted.environment.environment_id}", self.clock()
+        return asked_for(intent, admitted, OperationKind.REMEDIATE_DRIFT, permit, path, now=now, within=WITHIN)

@@ -12,7 +12,6 @@ from shared.events.journal import PLATFORM_CLIENT, Cause, Journal, Transaction
 from shared.kernel.canonical import canonical
 from shared.kernel.clock import Clock, Draw
 from shared.kernel.errors import NotFound, NotRetryable, ValidationFailed
-from shared.kernel.ids import operation_id
 from shared.operations import slot
 from shared.operations.intent import Answer, Intent
 from shared.operations.model import Joined, Operation, OperationKind
@@ -21,6 +20,7 @@ from shared.runtime.deployments.beginning import SLACK
 from shared.runtime.deployments.effects import rotation_effects
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
+from shared.runtime.environments.operating import asked_for, by_itself
 from shared.runtime.rotation.joining import Part, join, open_to_others, parts
 from shared.runtime.rotation.planning import Planning
 from shared.runtime.rotation.seeking import Seeking, Sought
@@ -153,39 +153,26 @@ class Rotations:
         await self.journal.active.mark(admitted.place)
 
     async def _asked_for(self, intent: Intent, admitted: Admitted, ident: str, permit: Permit) -> Operation:
-        return intent.operation(
-            OperationKind.ROTATE_SECRET,
-            admitted.place,
-            resource_id=ident,
-            location=_path(ident),
-            generation=admitted.slot.generation + 1,
-            now=self.clock(),
-            within=await self._longest(admitted),
-            permit=permit,
+        within = await self._longest(admitted)
+        return asked_for(
+            intent, admitted, OperationKind.ROTATE_SECRET, permit, _path(ident), now=self.clock(), within=within
         )
 
     async def _due(self, admitted: Admitted, found: Sequence[Part], request_json: str) -> Operation:
-        now, environment, first = self.clock(), admitted.environment, found[0].binding
+        now, first = self.clock(), found[0].binding
         others = [Joined(resource_id=one.binding.secret_binding_id, request_json=request_json) for one in found[1:]]
-        return Operation(
-            operation_id=operation_id(environment.environment_id, self.draw()),
-            environment_id=environment.environment_id,
-            kind=OperationKind.ROTATE_SECRET,
-            waiting_for="a worker to start it",
-            must_settle_by=now + await self._longest(admitted),
+        operation = by_itself(
+            admitted,
+            OperationKind.ROTATE_SECRET,
+            _path(first.secret_binding_id),
+            request_json,
+            own=self.draw(),
             requested_by=SUBJECT,
-            request_json=request_json,
-            resource_location=f"/v1/runtime{_path(first.secret_binding_id)}",
-            created_at=now,
-            last_action_at=now,
             trace_id=first.trace_id,
-            tenant_id=environment.tenant_id,
-            project_id=environment.project_id,
-            client_id=PLATFORM_CLIENT,
-            resource_id=first.secret_binding_id,
-            generation=admitted.slot.generation + 1,
-            joined=others,
+            now=now,
+            within=await self._longest(admitted),
         )
+        return operation.model_copy(update={"joined": others})
 
     async def _longest(self, admitted: Admitted) -> timedelta:
         """A version's coming, then the gates of all waves there could be: others may still join."""

@@ -14,7 +14,6 @@ from shared.events.journal import PLATFORM_CLIENT, Cause, Journal, Transaction
 from shared.kernel.canonical import canonical
 from shared.kernel.clock import Clock, Draw
 from shared.kernel.errors import NotRetryable
-from shared.kernel.ids import operation_id
 from shared.operations import slot
 from shared.operations.intent import Answer, Intent
 from shared.operations.model import Operation, OperationKind
@@ -22,6 +21,7 @@ from shared.runtime.catalog.rows import Catalog
 from shared.runtime.environments.index import Index
 from shared.runtime.environments.isolation import Admitted
 from shared.runtime.environments.model import EnvironmentStatus
+from shared.runtime.environments.operating import by_itself
 from shared.runtime.scaling.model import Enforcement, ScalingPolicy, told
 from shared.runtime.scaling.reading import Policies
 from shared.store import keys
@@ -113,23 +113,15 @@ class Enforcing:
 
     def operation(self, admitted: Admitted, policy: ScalingPolicy) -> Operation:
         """The operation that brings this version of the policy to its target; not begun."""
-        now, environment = self.clock(), admitted.environment
         request = {"scalingPolicyId": policy.scaling_policy_id, "version": policy.version}
-        return Operation(
-            operation_id=operation_id(environment.environment_id, self.draw()),
-            environment_id=environment.environment_id,
-            kind=OperationKind.ENFORCE_SCALING,
-            waiting_for="a worker to start it",
-            must_settle_by=now + WITHIN,
+        return by_itself(
+            admitted,
+            OperationKind.ENFORCE_SCALING,
+            f"/scaling-policies/{policy.scaling_policy_id}",
+            canonical(request).decode(),
+            own=self.draw(),
             requested_by=policy.applied_by,
-            request_json=canonical(request).decode(),
-            resource_location=f"/v1/runtime/scaling-policies/{policy.scaling_policy_id}",
-            created_at=now,
-            last_action_at=now,
             trace_id=policy.trace_id,
-            tenant_id=environment.tenant_id,
-            project_id=environment.project_id,
-            client_id=PLATFORM_CLIENT,
-            resource_id=policy.scaling_policy_id,
-            generation=admitted.slot.generation + 1,
+            now=self.clock(),
+            within=WITHIN,
         )
