@@ -32,5 +32,16 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
+def constants(tree: ast.Module) -> dict[str, object]:
+    """What a module calls its literals."""
+    return {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
 def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()

@@ -11,7 +11,7 @@ from infra.provisioner.engine import PLATFORM
 from shared.http.headers import SCHEMA_VERSION, SCHEMA_VERSION_HEADER
 from shared.kernel.settings import BadSettings, read
 from tests.architecture.indexed import FUNCTIONS, bindings
-from tests.architecture.repository import ROOT, modules, name
+from tests.architecture.repository import ROOT, constants, modules, name
 
 # Read by the Functions host and worker themselves.
 HOSTS_OWN = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage", "AzureWebJobsDisableHomepage"}
@@ -65,19 +65,13 @@ def read_by_the_provisioner() -> set[str]:
     names: set[str] = set()
     for path in (path for path in modules() if name(path).startswith("infra/")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        constants = {
-            target.id: node.value.value
-            for node in tree.body
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
+        named = constants(tree)
         for node in ast.walk(tree):
             asked = _asked_of_environ(node)
             if isinstance(asked, ast.Constant):
                 names.add(str(asked.value))
             elif isinstance(asked, ast.Name):
-                names |= {str(constants[asked.id])} if asked.id in constants else set(PLATFORM)
+                names |= {str(named[asked.id])} if asked.id in named else set(PLATFORM)
     return names - AZURES_OWN
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from shared.operations.procedure import CANCELED
 from shared.runtime.rollout.gate import Verdict
+from tests.architecture.repository import constants
 from tests.docs.pages import ROOT, first_column, page, quoted
 
 GUIDE = page("docs/operator/failures.md")
@@ -25,19 +26,13 @@ def modules() -> Iterator[ast.Module]:
 
 
 def spelled(tree: ast.Module) -> Iterator[str]:
-    constants = {
-        target.id: node.value.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+    literals = constants(tree)
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         name = ast.unparse(call.func).rpartition(".")[2]
         named = [one.value for one in call.keywords if one.arg == "code"]
         found = named or call.args[AT[name] :][:1] if name in AT else []
         for value in (one.orelse if isinstance(one, ast.IfExp) else one for one in found):
-            said = constants.get(value.id) if isinstance(value, ast.Name) else getattr(value, "value", None)
+            said = literals.get(value.id) if isinstance(value, ast.Name) else getattr(value, "value", None)
             if isinstance(said, str) and CODE.fullmatch(said):
                 yield said
 

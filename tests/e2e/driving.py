@@ -78,6 +78,24 @@ def until(look: Callable[[], Seen], holds: Callable[[Seen], bool], seconds: floa
     return seen
 
 
+@contextlib.contextmanager
+def beside(look: Callable[[], None], every: float) -> Iterator[None]:
+    """Do something again and again while the block runs; `every`: seconds between."""
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.wait(every):
+            look()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(30)
+
+
 def at_once(calls: Sequence[Callable[[], Seen]]) -> list[Seen]:
     """The results of `calls`, made at the same time: each waits until every thread stands ready."""
     gate = threading.Barrier(len(calls))

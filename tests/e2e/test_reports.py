@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
 
-from tests.e2e.driving import API, EVERY_SCOPE, Json, Platform, Tenant, component, image, started
+from tests.e2e.driving import API, EVERY_SCOPE, Json, Platform, Tenant, beside, component, image, started
 
 PATIENT = {"stableSeconds": 1, "retryTimeoutSeconds": 60}
 BRIEF = {"stableSeconds": 1, "retryTimeoutSeconds": 8}
@@ -31,23 +31,19 @@ class Agent:
     environment_id: str
     seen: Callable[[], Json]
     outcomes: set[str] = field(default_factory=set)
-    _ended: threading.Event = field(default_factory=threading.Event)
 
-    def __enter__(self) -> Agent:
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        return self
+    def look(self) -> None:
+        told = {"serviceId": API, "observedAt": datetime.now(UTC).isoformat(), "source": "agent-weu", **self.seen()}
+        path = f"/internal/environments/{self.environment_id}/health-results"
+        answer = self.tenant.post(path, {"tenantId": self.tenant.tenant_id, "results": [told]})
+        self.outcomes |= {one["outcome"] for one in answer.raise_for_status().json()["results"]}
 
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join(30)
 
-    def _run(self) -> None:
-        while not self._ended.wait(0.5):
-            told = {"serviceId": API, "observedAt": datetime.now(UTC).isoformat(), "source": "agent-weu", **self.seen()}
-            path = f"/internal/environments/{self.environment_id}/health-results"
-            answer = self.tenant.post(path, {"tenantId": self.tenant.tenant_id, "results": [told]})
-            self.outcomes |= {one["outcome"] for one in answer.raise_for_status().json()["results"]}
+@contextlib.contextmanager
+def reporting(tenant: Tenant, environment_id: str, seen: Callable[[], Json]) -> Iterator[Agent]:
+    agent = Agent(tenant, environment_id, seen)
+    with beside(agent.look, every=0.5):
+        yield agent
 
 
 def healthy(version: str) -> Json:
@@ -68,7 +64,7 @@ def shop(walled: Platform) -> tuple[Tenant, str]:
     """A tenant and an environment in which the service runs, released on an agent's word."""
     tenant = walled.fresh_tenant(EVERY_SCOPE)
     environment_id = tenant.environment()
-    with Agent(tenant, environment_id, lambda: healthy(VERSION)) as agent:
+    with reporting(tenant, environment_id, lambda: healthy(VERSION)) as agent:
         done = tenant.release(environment_id, [component(API, VERSION)], gate=PATIENT)
     assert done["status"] == "Completed", done
     assert agent.outcomes <= {"UnknownService", "Accepted"}, "unknown until the release is planned"
@@ -77,7 +73,7 @@ def shop(walled: Platform) -> tuple[Tenant, str]:
 
 def test_a_report_of_the_new_image_promotes(shop: tuple[Tenant, str]) -> None:
     tenant, environment_id = shop
-    with Agent(tenant, environment_id, lambda: healthy("1.5.0")):
+    with reporting(tenant, environment_id, lambda: healthy("1.5.0")):
         done = tenant.release(environment_id, [component(API, "1.5.0")], gate=PATIENT)
     assert done["status"] == "Completed", done
     assert last_sample(done)["detail"] == "reported by agent-weu"
@@ -85,7 +81,7 @@ def test_a_report_of_the_new_image_promotes(shop: tuple[Tenant, str]) -> None:
 
 def test_a_report_that_it_is_unhealthy_takes_the_release_back(shop: tuple[Tenant, str]) -> None:
     tenant, environment_id = shop
-    with Agent(tenant, environment_id, lambda: {**healthy("6.6.6"), "status": "Unhealthy"}):
+    with reporting(tenant, environment_id, lambda: {**healthy("6.6.6"), "status": "Unhealthy"}):
         done = tenant.release(environment_id, [component(API, "6.6.6")], gate=BRIEF)
     assert (done["status"], gate_of(done)["verdict"]) == ("RolledBack", "Failed"), done
 
@@ -99,7 +95,7 @@ def test_of_an_unchanged_image_only_a_report_that_names_the_revision_promotes(
     body = {"tenantId": tenant.tenant_id, "environmentId": environment_id}
     configuration_id = tenant.post("/configurations", {**body, "values": {"LEVEL": "debug"}}).json()["configurationId"]
     components = [component(API, version)]
-    with Agent(tenant, environment_id, lambda: healthy(version)):
+    with reporting(tenant, environment_id, lambda: healthy(version)):
         done = tenant.release(environment_id, components, gate=BRIEF, configurationId=configuration_id)
     assert (done["status"], gate_of(done)["verdict"]) == ("RolledBack", "Inconclusive"), done
 
@@ -112,7 +108,7 @@ def test_of_an_unchanged_image_only_a_report_that_names_the_revision_promotes(
         revisions = [sample["revision"] for gate in gates for sample in gate["samples"] if sample.get("revision")]
         return {"status": "Healthy", **({"observedRevision": revisions[-1]} if revisions else {})}
 
-    with Agent(tenant, environment_id, named):
+    with reporting(tenant, environment_id, named):
         done = tenant.ended(deployment_id)
     assert done["status"] == "Completed", done
     assert last_sample(done)["detail"] == "reported by agent-weu"

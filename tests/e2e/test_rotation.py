@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
-import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.driving import Json, Platform, Tenant, component, until
+from tests.e2e.driving import Json, Platform, Tenant, beside, component, until
 from tests.e2e.observer import Observer
 from tests.e2e.rows import Rows
 
@@ -36,29 +37,25 @@ class Probe:
     looks: int = 0
     seen: set[str] = field(default_factory=set)
     violations: list[str] = field(default_factory=list)
-    _ended: threading.Event = field(default_factory=threading.Event)
 
-    def __enter__(self) -> Probe:
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        return self
+    def look(self) -> None:
+        enabled = self.platform.control.secret_versions(self.vault_uri, NAME)
+        for service, row in self.platform.control.workloads(self.environment_id).items():
+            ready = [one for one in row["replicas"] if one["ready"]]
+            if not ready:
+                self.violations.append(f"{service} has no ready replica")
+            for used in versions_of(ready):
+                self.seen.add(used)
+                if not enabled.get(used, False):
+                    self.violations.append(f"{service} runs with {used}, which is disabled")
+        self.looks += 1
 
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join(30)
 
-    def _run(self) -> None:
-        while not self._ended.wait(0.05):
-            enabled = self.platform.control.secret_versions(self.vault_uri, NAME)
-            for service, row in self.platform.control.workloads(self.environment_id).items():
-                ready = [one for one in row["replicas"] if one["ready"]]
-                if not ready:
-                    self.violations.append(f"{service} has no ready replica")
-                for used in versions_of(ready):
-                    self.seen.add(used)
-                    if not enabled.get(used, False):
-                        self.violations.append(f"{service} runs with {used}, which is disabled")
-            self.looks += 1
+@contextlib.contextmanager
+def probing(platform: Platform, environment_id: str, vault_uri: str) -> Iterator[Probe]:
+    probe = Probe(platform, environment_id, vault_uri)
+    with beside(probe.look, every=0.05):
+        yield probe
 
 
 def versions_of(replicas: list[Json]) -> set[str]:
@@ -123,7 +120,7 @@ def test_consumers_are_never_without_a_valid_secret_and_the_old_version_goes_las
     platform: Platform, tenant: Tenant, observer: Observer, rows: Rows
 ) -> None:
     here = ground(platform, tenant)
-    with Probe(platform, here.environment_id, here.vault_uri) as probe:
+    with probing(platform, here.environment_id, here.vault_uri) as probe:
         [old] = platform.control.secret_versions(here.vault_uri, NAME)
         operation_id = here.rotate()
         path = f"/operations/{operation_id}"
@@ -153,7 +150,7 @@ def test_a_failed_gate_puts_every_consumer_back_before_anything_is_disabled(plat
     here = ground(platform, tenant)
     before = here.running()
     here.renew()
-    with Probe(platform, here.environment_id, here.vault_uri) as probe:
+    with probing(platform, here.environment_id, here.vault_uri) as probe:
         platform.control.behave(serviceId="on-functions", environmentId=here.environment_id, status="Unhealthy")
         ended = tenant.settled(here.rotate())
         assert (ended["status"], ended["error"]["code"]) == ("Failed", "GateFailed"), ended
