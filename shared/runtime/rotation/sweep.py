@@ -25,6 +25,7 @@ from shared.kernel.clock import Clock
 from shared.kernel.errors import NotFound, OperationInFlight, RuntimeCloudError, Transient
 from shared.kernel.record import Record
 from shared.operations.hub import Hub
+from shared.operations.runs import rerun
 from shared.runtime.environments.isolation import Admitted, Isolation
 from shared.runtime.environments.model import EnvironmentStatus
 from shared.runtime.rotation.asking import ask, unasked
@@ -35,7 +36,7 @@ from shared.runtime.rotation.service import SUBJECT, Rotations
 from shared.runtime.secrets.bound_vaults import BoundVaults
 from shared.runtime.secrets.model import SecretBinding
 from shared.runtime.secrets.service import told
-from shared.store.port import Conflict, Row
+from shared.store.port import Row
 from shared.store.reading import read
 
 log = logging.getLogger(__name__)
@@ -83,10 +84,11 @@ class Deps:
 async def hear(deps: Deps, notice: Notice, hub: Hub) -> None:
     """Do what a vault's word makes due, in every environment with a binding to the vault.
 
-    Safe to be told twice: what was replaced already is no longer the version that a binding uses. Raises `Transient`.
+    Safe to be told twice: what was replaced already is no longer the version that a binding uses. Raises `Transient`
+    and, for races lost, `ConcurrentChange`: it is to be told again.
     """
     for place in await deps.bound.places(notice.vault_uri):
-        await _looked_after(deps, place, hub, notice)
+        await rerun(_looked_after, deps, place, hub, notice)
 
 
 async def turn_shard(deps: Deps, shard: int, hub: Hub) -> None:
@@ -99,7 +101,7 @@ async def turn_shard(deps: Deps, shard: int, hub: Hub) -> None:
     async def one(rows: Sequence[Row]) -> None:
         async with gate:
             try:
-                await _looked_after(deps, Listed.read(rows[0].document).place, hub, None)
+                await rerun(_looked_after, deps, Listed.read(rows[0].document).place, hub, None)
                 for row in rows:
                     await deps.due.done(shard, row)
             except RuntimeCloudError as error:
@@ -111,7 +113,8 @@ async def turn_shard(deps: Deps, shard: int, hub: Hub) -> None:
 
 
 async def _looked_after(deps: Deps, place: Place, hub: Hub, notice: Notice | None) -> None:
-    """Do what is due in an environment, and put down when the next is."""
+    """Do what is due in an environment, and put down when the next is. Raises `Conflict` for a lost race: a later look would
+    know nothing of a vault's word."""
     try:
         admitted = await deps.isolation.admit(place.tenant_id, place.environment_id or "")
     except NotFound:  # announced before a commit that never came
@@ -189,10 +192,7 @@ async def _ask(
     for row, binding, asked in silent:
         if binding.secret_binding_id in chosen:
             ask(tx, row, binding, asked, deps.clock())
-    try:
-        await deps.journal.commit(tx)
-    except Conflict:  # another look, or a caller, was there first; the next look sees what is left
-        return
+    await deps.journal.commit(tx)
 
 
 async def _begin(
@@ -200,7 +200,7 @@ async def _begin(
 ) -> None:
     try:
         operation = await deps.rotations.begin(admitted, found, notice.caused_by if notice else None)
-    except (OperationInFlight, Conflict):  # the slot was taken meanwhile; a later look finds it free
+    except OperationInFlight:  # the slot was taken meanwhile; a later look finds it free
         return
     if operation.operation_id == admitted.slot.operation_id:
         await hub.wake(operation.instance_id)

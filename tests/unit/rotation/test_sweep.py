@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from shared.access.binding import BindingStatus as TenantStatus
 from shared.events.active import COMES_WITHIN
 from shared.events.envelope import EventType
-from shared.kernel.errors import Refused, Transient
+from shared.kernel.errors import ConcurrentChange, Refused, Transient
 from shared.operations.model import OperationStatus
 from shared.runtime.environments.model import EnvironmentStatus, Hold
 from shared.runtime.health.document import HealthStatus
@@ -18,8 +20,10 @@ from shared.runtime.rotation.service import SUBJECT
 from shared.runtime.secrets.model import RESTS_FOR
 from shared.runtime.secrets.transitions import BindingStatus
 from shared.store import keys
+from shared.store.port import Replace
 from tests.unit.deployments.driving import released
 from tests.unit.doubles.people import People
+from tests.unit.doubles.vault import FakeVault, FakeVersion
 from tests.unit.doubles.world import SHARDS, component, image
 from tests.unit.rotation.ground import DAY, QUEUE, ROTATION, V1, V2, V3, Ground, settled_ground
 
@@ -221,6 +225,50 @@ async def test_what_concerns_nobody_changes_nothing(ground: Ground, version: str
     entries = len(await ground.world.entries())
     await ground.hear(version, secret_name=secret, expiring=expiring)
     assert (ground.hub.started, len(await ground.world.entries())) == ([], entries)
+
+
+class Raced(FakeVault):
+    """While its list is asked for, somebody writes a row as it is, as every scan of drift does with the slot."""
+
+    def __init__(self, ground: Ground, key: str, times: int) -> None:
+        super().__init__(listed=ground.world.vault.listed)
+        self._world, self._key, self._left = ground.world, key, times
+
+    async def versions(self, vault_uri: str, secret_name: str) -> Sequence[FakeVersion]:
+        if self._left:
+            self._left -= 1
+            partition = (await self._world.admitted_anyhow()).place.partition
+            row = await self._world.store.get(partition, self._key)
+            assert row is not None
+            await self._world.store.commit(partition, f"scan-{self._left}", [Replace(row.key, row.document, row.version)])
+        return await super().versions(vault_uri, secret_name)
+
+
+def race(ground: Ground, key: str, times: int) -> None:
+    seeking = replace(ground.world.seeking, vault=Raced(ground, key, times))
+    ground.world.rotation_sweep = replace(ground.world.rotation_sweep, seeking=seeking)
+
+
+async def test_the_word_of_a_vault_is_not_lost_to_a_race_for_the_slot(ground: Ground) -> None:
+    """No later look knows of it: nothing is due by time for this binding."""
+    ground.renewed()
+    race(ground, keys.SLOT, 1)
+    await ground.hear()
+    assert (await ground.run_held()).status is OperationStatus.SUCCEEDED
+
+
+async def test_nor_to_one_for_the_binding_that_is_to_be_asked_for(ground: Ground) -> None:
+    race(ground, ground.db, 1)
+    await ground.hear()
+    assert len(await ground.world.events(EventType.SECRET_ROTATION_REQUESTED)) == 1
+
+
+async def test_a_race_that_is_lost_again_and_again_brings_the_word_back(ground: Ground) -> None:
+    ground.renewed()
+    race(ground, keys.SLOT, 50)
+    with pytest.raises(ConcurrentChange):
+        await ground.hear()
+    assert ground.hub.started == []
 
 
 async def test_names_of_secrets_are_compared_without_case(ground: Ground) -> None:
