@@ -113,8 +113,9 @@ async def turn_shard(deps: Deps, shard: int, hub: Hub) -> None:
 
 
 async def _looked_after(deps: Deps, place: Place, hub: Hub, notice: Notice | None) -> None:
-    """Do what is due in an environment, and put down when the next is. Raises `Conflict` for a lost race: a later look would
-    know nothing of a vault's word."""
+    """Do what is due in an environment, and put down when the next is. Raises `Conflict` for a lost race: no later
+    look would know of a vault's word.
+    """
     try:
         admitted = await deps.isolation.admit(place.tenant_id, place.environment_id or "")
     except NotFound:  # announced before a commit that never came
